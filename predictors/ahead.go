@@ -1,0 +1,225 @@
+package predictors
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// AheadOptions say how far ahead to look and how hard to try.
+type AheadOptions struct {
+	Horizons []int  // steps ahead, ascending, ≥ 1
+	Rollouts int    // sampled futures where the marginal is not exact; even, ≥ 2
+	States   int    // distinct futures followed exactly at once; 0 means 4,096 for a Stater, 128 otherwise
+	Seed     uint64 // of the rollouts; equal seeds give common random numbers across predictors
+}
+
+// A Forecast holds k-step marginals P(x_{t+k} = y | x_{≤t}).
+type Forecast struct {
+	P     [][]float64 // P[i][y] for horizon i
+	Exact []bool      // whether P[i] is exact (up to Dropped) or an average over rollouts
+	// Half[h][i] averages one half of the rollouts: for the jackknife of the
+	// loss (programme 2.2). Equal to P[i] where that is exact.
+	Half    [2][][]float64
+	Dropped float64 // bound on the probability mass not followed
+}
+
+// minMass is the probability below which a future is not followed. A frontier
+// of 4,096 states over 64 steps then loses at most 3e-7 of its mass, and what
+// it does lose is recorded.
+const minMass = 1e-12
+
+// A Forecaster computes forecasts and keeps their scratch.
+type Forecaster struct {
+	o        AheadOptions
+	a        int
+	f        Forecast
+	q        []float64
+	frontier []path
+	next     []path
+	index    map[string]int
+	key      []byte
+}
+
+type path struct {
+	p    Predictor
+	mass float64
+}
+
+// NewForecaster makes a forecaster over alphabets of size a.
+func NewForecaster(a int, o AheadOptions) *Forecaster {
+	f := &Forecaster{o: o, a: a, q: make([]float64, a), index: map[string]int{}}
+	grid := func() [][]float64 {
+		rows := make([][]float64, len(o.Horizons))
+		for i := range rows {
+			rows[i] = make([]float64, a)
+		}
+		return rows
+	}
+	f.f = Forecast{P: grid(), Exact: make([]bool, len(o.Horizons)), Half: [2][][]float64{grid(), grid()}}
+	return f
+}
+
+// At forecasts from where p stands, leaving p as it was. The result is valid
+// until the next call. point numbers the place, so that every predictor's
+// rollouts there use the same random numbers.
+//
+// A predictor that knows its marginals is asked; otherwise the futures are
+// followed exactly as long as they are few, merging those that lead to the
+// same state, and beyond that sampled.
+func (f *Forecaster) At(p Predictor, point int) *Forecast {
+	out := &f.f
+	out.Dropped = 0
+	if a, ok := p.(Aheader); ok {
+		if dropped, ok := a.PredictAhead(out.P, f.o.Horizons); ok {
+			out.Dropped = dropped
+			f.settle(len(out.P))
+			return out
+		}
+	}
+	exact := f.propagate(p)
+	f.settle(exact)
+	if exact < len(f.o.Horizons) {
+		f.rollout(p, point, exact)
+	}
+	return out
+}
+
+// settle marks the first n horizons exact and copies them to the halves.
+func (f *Forecaster) settle(n int) {
+	for i := range f.f.Exact {
+		f.f.Exact[i] = i < n
+		if i < n {
+			copy(f.f.Half[0][i], f.f.P[i])
+			copy(f.f.Half[1][i], f.f.P[i])
+		}
+	}
+}
+
+// propagate fills P for as many horizons as it can follow exactly and returns
+// how many that is: v_0 = the present state, v_j = v_{j-1} M, q_k = v_{k-1} P
+// (programme 2.2).
+func (f *Forecaster) propagate(p Predictor) int {
+	limit := f.o.States
+	_, merges := p.(Stater)
+	if limit == 0 {
+		limit = 128
+		if merges {
+			limit = 4096
+		}
+	}
+	f.frontier = append(f.frontier[:0], path{p.Fork(), 1})
+	done, lost := 0, 0.0
+	for k := 1; done < len(f.o.Horizons); k++ {
+		wanted := f.o.Horizons[done] == k
+		last := wanted && done == len(f.o.Horizons)-1
+		grow := !last && len(f.frontier)*f.a <= 4*limit
+		if !wanted && !grow {
+			break
+		}
+		lost += f.step(f.f.P[done], wanted, grow, merges)
+		if wanted {
+			f.f.Dropped = lost
+			normalize(f.f.P[done])
+			done++
+		}
+		if !grow || len(f.next) > limit {
+			break
+		}
+		f.frontier, f.next = f.next, f.frontier
+	}
+	clear(f.frontier[:cap(f.frontier)]) // let go of the forks
+	clear(f.next[:cap(f.next)])
+	return done
+}
+
+// step mixes the frontier's predictions into out and, if asked to, moves every
+// path one symbol on into f.next. It returns the mass it dropped.
+func (f *Forecaster) step(out []float64, wanted, grow, merges bool) (dropped float64) {
+	if wanted {
+		clear(out)
+	}
+	f.next = f.next[:0]
+	clear(f.index)
+	for _, s := range f.frontier {
+		s.p.Predict(f.q)
+		for x, q := range f.q {
+			m := s.mass * q
+			if wanted {
+				out[x] += m
+			}
+			switch {
+			case !grow || q == 0:
+			case m < minMass:
+				dropped += m
+			default:
+				c := s.p.Fork()
+				c.Observe(Symbol(x))
+				f.push(c, m, merges)
+			}
+		}
+	}
+	return dropped
+}
+
+func (f *Forecaster) push(c Predictor, m float64, merges bool) {
+	if merges {
+		f.key = c.(Stater).State(f.key[:0])
+		if i, ok := f.index[string(f.key)]; ok {
+			f.next[i].mass += m
+			return
+		}
+		f.index[string(f.key)] = len(f.next)
+	}
+	f.next = append(f.next, path{c, m})
+}
+
+// rollout estimates the horizons from number `from` on by averaging the last
+// distributions of sampled futures (Rao-Blackwell): unbiased for q_k, though
+// the loss of the average is not, hence the halves.
+func (f *Forecaster) rollout(p Predictor, point, from int) {
+	for i := from; i < len(f.o.Horizons); i++ {
+		clear(f.f.Half[0][i])
+		clear(f.f.Half[1][i])
+	}
+	r := f.o.Rollouts
+	for n := range r {
+		// One stream per future: what a predictor draws at step j does not
+		// depend on what others drew.
+		rng := rand.New(rand.NewPCG(f.o.Seed, uint64(point)*uint64(r)+uint64(n)))
+		c, i := p.Fork(), from
+		for k := 1; i < len(f.o.Horizons); k++ {
+			c.Predict(f.q)
+			if f.o.Horizons[i] == k {
+				half := f.f.Half[n%2][i]
+				for x, q := range f.q {
+					half[x] += q
+				}
+				i++
+			}
+			c.Observe(Sample(f.q, rng.Float64()))
+		}
+	}
+	for i := from; i < len(f.o.Horizons); i++ {
+		h0, h1 := f.f.Half[0][i], f.f.Half[1][i]
+		for x := range f.q {
+			f.f.P[i][x] = (h0[x] + h1[x]) / float64(r)
+			h0[x] /= float64((r + 1) / 2)
+			h1[x] /= float64(r / 2)
+		}
+	}
+}
+
+func normalize(p []float64) {
+	sum := 0.0
+	for _, v := range p {
+		sum += v
+	}
+	for x := range p {
+		p[x] /= sum
+	}
+}
+
+// ValidHorizons reports whether ks is ascending and ≥ 1.
+func ValidHorizons(ks []int) bool {
+	return len(ks) > 0 && ks[0] >= 1 && slices.IsSorted(ks) && len(slices.Compact(slices.Clone(ks))) == len(ks)
+}
