@@ -1,0 +1,106 @@
+// Package metrics is what is measured with a predictor in hand, one file a
+// metric. Every metric watches the same walk over the test part (Walk), so
+// that all of them, for all predictors, speak of the same symbols.
+package metrics
+
+import (
+	"horizon/predictors"
+)
+
+type symbol = predictors.Symbol
+
+// A Metric watches one predictor walk over the test part.
+type Metric interface {
+	// Scored takes a run of test symbols just scored; runs come in order and
+	// cover every test symbol exactly once.
+	Scored(r Run)
+	// At takes a predictor that stands at an evaluation point and may be
+	// forked but not moved; it returns an error if what it says cannot be.
+	At(pt Point, p predictors.Predictor) error
+	// Rows is what was measured.
+	Rows() ([]Score, []Block)
+}
+
+// A Run is consecutive symbols of one document with their losses.
+type Run struct {
+	First  int       // index of its first symbol in the test part
+	Bits   []float64 // −log₂ p of each
+	Top    []symbol  // the most probable symbol at each; nil if not asked for
+	Symbol []symbol
+	Widths []uint16 // bytes of each; nil if every symbol is one byte
+}
+
+// A Point is a place in the test part from which to look ahead.
+type Point struct {
+	Index  int      // its number, 0 ≤ Index < number of points
+	First  int      // index in the test part of the next symbol
+	Future []symbol // the symbols that do come, at least the longest horizon
+}
+
+// A Score is one number measured on the whole test part.
+type Score struct {
+	Metric  string
+	Horizon int // steps ahead; 0 where that has no meaning
+	N       int // symbols or points it is measured on
+	Value   float64
+}
+
+// A Block is a sum of losses over one stretch of the test part, kept so that
+// intervals and paired comparisons need no new run.
+type Block struct {
+	Metric  string // "log_loss" or "ahead"
+	Horizon int
+	Block   int // number of the stretch: index of its first symbol / block length
+	N       int // losses in the sum
+	Bytes   int64
+	Bits    float64
+}
+
+// Info describes one metric to the reader of a list.
+type Info struct {
+	Name, Unit, Better, Doc string
+	Proper                  bool // a proper score: only such rank a leaderboard
+}
+
+// Kinds lists what the runner writes to the results, in the order of tables.
+var Kinds = []Info{
+	{"bits_per_byte", "bits/byte", "lower", "log-loss of the next symbol over the bytes of the test part, unknown words spelled out", true},
+	{"bits_per_symbol", "bits/symbol", "lower", "log-loss of the next symbol", true},
+	{"perplexity", "per symbol", "lower", "2 to the bits per symbol", true},
+	{"top1", "share", "higher", "how often the most probable symbol came", false},
+	{"ahead_bits", "bits/symbol", "lower", "L_k: log-loss of the k-step marginal, corrected by the jackknife where sampled", true},
+	{"ahead_bits_raw", "bits/symbol", "lower", "L_k without the correction; biased up where sampled", true},
+	{"ahead_exact", "share", "", "share of points whose k-step marginal is exact and not sampled", false},
+	{"ahead_dropped", "probability", "", "largest mass not followed by an exact k-step marginal", false},
+	{"optimum", "bits/symbol", "", "the exact Bayes filter's loss on the same symbols; horizon 0 is the next symbol everywhere, k the evaluation points", true},
+	{"regret", "bits/symbol", "lower", "loss less the Bayes filter's on the same symbols; horizons as for optimum", true},
+	{"entropy", "bits/symbol", "", "entropy rate of the source, where known", false},
+	{"optimum_law", "bits/symbol", "", "expected loss of the best predictor k steps ahead, from the law of the source", false},
+}
+
+// blocks sums losses by stretches of the test part.
+type blocks struct {
+	metric  string
+	horizon int
+	length  int // symbols
+	rows    []Block
+}
+
+func (b *blocks) add(at int, bits float64, bytes int64) {
+	n := at / b.length
+	if len(b.rows) == 0 || b.rows[len(b.rows)-1].Block != n {
+		b.rows = append(b.rows, Block{Metric: b.metric, Horizon: b.horizon, Block: n})
+	}
+	r := &b.rows[len(b.rows)-1]
+	r.N++
+	r.Bits += bits
+	r.Bytes += bytes
+}
+
+func (b *blocks) mean() (sum float64, n int) {
+	for _, r := range b.rows {
+		sum += r.Bits
+		n += r.N
+	}
+	return sum / float64(n), n
+}
