@@ -1,0 +1,108 @@
+package transformer
+
+import (
+	"fmt"
+
+	"horizon/predictors"
+)
+
+// Config is the parameters of a transformer.
+type Config struct {
+	// The model.
+	Layers int  `toml:"layers"` // L, blocks of attention and feed-forward, ≥ 1
+	Heads  int  `toml:"heads"`  // H, a divisor of the width
+	Width  int  `toml:"width"`  // C, length of the residual stream; the feed-forward part is 4C wide
+	Window int  `toml:"window"` // W, positions: the start symbol and the W−1 symbols a prediction may depend on
+	Tied   bool `toml:"tied"`   // the output head is the embedding, transposed
+
+	// Scoring: a full window hands its last Window−Stride symbols, the
+	// minimum context, on to the next.
+	Stride int `toml:"stride"` // new positions per window, 1 ≤ stride ≤ window
+
+	// Training.
+	Batch           int     `toml:"batch"`             // windows per step
+	Steps           int     `toml:"steps"`             // optimizer steps
+	LearningRate    float64 `toml:"learning_rate"`     // at the end of the warm-up
+	MinLearningRate float64 `toml:"min_learning_rate"` // at the last step, as a share of learning_rate
+	Warmup          int     `toml:"warmup"`            // steps of linear rise
+	Beta2           float64 `toml:"beta2"`             // decay of AdamW's second moment; the first's is 0.9
+	WeightDecay     float64 `toml:"weight_decay"`      // of matrices, decoupled
+	Clip            float64 `toml:"clip"`              // largest norm of the gradient
+	ValidEvery      int     `toml:"valid_every"`       // steps between looks at the validation sample
+}
+
+// Default is a model for texts of a megabyte or so that trains in under a
+// minute on one core. Its shape and rates were chosen on the validation part
+// of Opticks.
+func Default() predictors.Config {
+	return &Config{
+		Layers: 2, Heads: 4, Width: 96, Window: 64, Tied: true, Stride: 32,
+		Batch: 8, Steps: 2000, LearningRate: 3e-3, MinLearningRate: 0.1, Warmup: 100,
+		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 100,
+	}
+}
+
+// Tiny is a model for the conformance suite: it trains in milliseconds.
+func Tiny() predictors.Config {
+	return &Config{
+		Layers: 1, Heads: 2, Width: 16, Window: 16, Tied: true, Stride: 8,
+		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
+		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
+	}
+}
+
+// maxSize bounds what sizes a product of two of which still fits an int.
+const maxSize = 1 << 20
+
+// check refuses what is out of range. NaN fails every comparison, so each is
+// written to say what is wanted.
+func (c *Config) check() error {
+	for _, r := range []struct {
+		key       string
+		got       int
+		low, high int
+	}{
+		{"layers", c.Layers, 1, 1024},
+		{"width", c.Width, 1, maxSize},
+		{"heads", c.Heads, 1, max(c.Width, 1)},
+		{"window", c.Window, 1, maxSize},
+		{"stride", c.Stride, 1, max(c.Window, 1)},
+		{"batch", c.Batch, 1, maxSize},
+		{"steps", c.Steps, 1, 1 << 30},
+		{"warmup", c.Warmup, 0, max(c.Steps, 1)},
+		{"valid_every", c.ValidEvery, 1, 1 << 30},
+	} {
+		if r.got < r.low || r.got > r.high {
+			return fmt.Errorf("transformer: %s = %d, want %d to %d", r.key, r.got, r.low, r.high)
+		}
+	}
+	if c.Width%c.Heads != 0 {
+		return fmt.Errorf("transformer: heads = %d, want a divisor of width = %d", c.Heads, c.Width)
+	}
+	switch {
+	case !(c.LearningRate > 0 && c.LearningRate <= 1):
+		return fmt.Errorf("transformer: learning_rate = %v, want > 0 and ≤ 1", c.LearningRate)
+	case !(c.MinLearningRate >= 0 && c.MinLearningRate <= 1):
+		return fmt.Errorf("transformer: min_learning_rate = %v, want a share of learning_rate, 0 to 1", c.MinLearningRate)
+	case !(c.Beta2 >= 0 && c.Beta2 < 1):
+		return fmt.Errorf("transformer: beta2 = %v, want ≥ 0 and < 1", c.Beta2)
+	case !(c.WeightDecay >= 0 && c.WeightDecay*c.LearningRate < 1):
+		return fmt.Errorf("transformer: weight_decay = %v, want ≥ 0 and < 1/learning_rate", c.WeightDecay)
+	case !(c.Clip > 0):
+		return fmt.Errorf("transformer: clip = %v, want > 0", c.Clip)
+	}
+	return nil
+}
+
+// New checks the parameters and returns a transformer with random weights.
+func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {
+	if err := predictors.CheckAlphabet("transformer", env.Alphabet); err != nil {
+		return nil, err
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	m := newModel(*c, env.Alphabet)
+	m.initialize(env.Seed)
+	return newTransformer(m, env.Seed), nil
+}

@@ -1,0 +1,34 @@
+package transformer
+
+// embed sets x [m,C] to E[id] + P[t], t from first on (Phuong & Hutter 2022,
+// Algorithms 1 and 2).
+func (d dims) embed(x []float32, w *weights, ids []int32, first int) {
+	for i, id := range ids {
+		row := x[i*d.C : (i+1)*d.C]
+		pos := w.pos[(first+i)*d.C:][:len(row)]
+		for j, e := range w.tok[int(id)*d.C:][:len(row)] {
+			row[j] = e + pos[j]
+		}
+	}
+}
+
+// embedBack adds the gradient dx [m,C] of a window's first m positions to the
+// rows that made them.
+func (d dims) embedBack(dw *weights, dx []float32, ids []int32) {
+	for i, id := range ids {
+		row := dx[i*d.C : (i+1)*d.C]
+		add(dw.tok[int(id)*d.C:][:d.C], row)
+		add(dw.pos[i*d.C:][:d.C], row)
+	}
+}
+
+// unembed sets logits [m,A] to f [m,C] Uᵀ (Algorithm 7, before its softmax).
+func (d dims) unembed(logits, f []float32, w *weights, m int) {
+	matmulNT(m, d.A, d.C, f, d.C, w.head, d.C, 0, logits, d.A)
+}
+
+// unembedBack sets df = dlogits U and adds dlogitsᵀ f to the gradient of U.
+func (d dims) unembedBack(df []float32, dw *weights, dlogits, f []float32, w *weights, m int) {
+	matmulNN(m, d.C, d.A, dlogits, d.A, w.head, d.C, 0, df, d.C)
+	matmulTN(d.A, d.C, m, dlogits, d.A, f, d.C, 1, dw.head, d.C)
+}

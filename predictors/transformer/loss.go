@@ -1,0 +1,54 @@
+package transformer
+
+import "math"
+
+// crossEntropy returns Σ_i −ln softmax(logits_i)[y_i] over the rows from skip
+// on and, if scale is not zero, replaces logits by scale times the gradient.
+// logits [len(ids),A].
+func crossEntropy(logits []float32, ids []int32, A, skip int, scale float32) (nats float64) {
+	for i := skip; i < len(ids); i++ {
+		row, y := logits[i*A:(i+1)*A], ids[i]
+		top := row[0]
+		for _, v := range row {
+			top = max(top, v)
+		}
+		own := row[y] - top
+		for j := range row {
+			row[j] -= top
+		}
+		exp(row)
+		total := sum(row)
+		nats += math.Log(total) - float64(own)
+		if scale == 0 {
+			continue
+		}
+		r := scale / float32(total)
+		for j := range row {
+			row[j] *= r
+		}
+		row[y] -= scale
+	}
+	return nats
+}
+
+// floor is the least probability of a symbol: just above the coder's unit of
+// 2⁻³⁰, so that no symbol costs more than it claims. Keeping A symbols above
+// it takes at most A·floor/ln 2 bits per symbol (4e-7 for bytes).
+const floor = 1e-9
+
+// probabilities sets p = floor + (1 − A·floor)·softmax(logits), in float64.
+func probabilities(p []float64, logits []float32) {
+	top := logits[0]
+	for _, v := range logits {
+		top = max(top, v)
+	}
+	total := 0.0
+	for x, v := range logits {
+		p[x] = math.Exp(float64(v) - float64(top))
+		total += p[x]
+	}
+	r := (1 - floor*float64(len(p))) / total
+	for x := range p {
+		p[x] = floor + p[x]*r
+	}
+}

@@ -1,0 +1,236 @@
+package transformer
+
+import (
+	"fmt"
+	"math"
+
+	"horizon/predictors"
+)
+
+// A Transformer is a place in a sequence on top of a shared model.
+//
+// Position t of a window sees the start symbol and t symbols; it predicts the
+// next. The first W symbols after Reset are predicted by positions 0 to W−1 of
+// the first window. Then the window is full: its last W−Stride symbols become
+// positions 1 to W−Stride of a new one, behind the start symbol, and the next
+// Stride symbols are predicted there; and so on. What a position may attend to
+// thus depends only on its distance from Reset, and nothing older than W−1
+// symbols has any influence.
+type Transformer struct {
+	*model
+	seed uint64
+
+	// The state: the inputs of the present window, ids[0] being the start
+	// symbol, and the keys and values of the first done of them.
+	ids   []int32
+	done  int
+	cache cache
+
+	// The distribution after ids, if fresh.
+	probs []float64
+	fresh bool
+
+	acts *activations // scratch, nil until needed
+	rows int          // how many it has
+}
+
+// headRows is how many rows of logits Score has in memory at once.
+const headRows = 32
+
+func newTransformer(m *model, seed uint64) *Transformer {
+	p := &Transformer{model: m, seed: seed, ids: make([]int32, 0, m.W), probs: make([]float64, m.A)}
+	p.cache.grow(m.dims, 0, m.W)
+	p.room(m.W - m.cfg.Stride + 1)
+	p.Reset()
+	return p
+}
+
+// Alphabet is the number of symbols.
+func (p *Transformer) Alphabet() int { return p.A }
+
+// Reset goes back to the empty context.
+func (p *Transformer) Reset() {
+	p.ids = append(p.ids[:0], int32(p.A))
+	p.done, p.fresh = 0, false
+}
+
+// Observe only notes the symbol; its keys and values are computed when the
+// next prediction is asked for, together with others that wait.
+func (p *Transformer) Observe(x predictors.Symbol) {
+	p.fresh = false
+	if len(p.ids) < p.W {
+		p.push(x)
+		return
+	}
+	keep := p.W - p.cfg.Stride
+	copy(p.ids[1:], p.ids[p.W-max(keep, 1)+1:])
+	p.ids = p.ids[:max(keep, 1)]
+	// Position 0 holds the start symbol in every window, so its keys and
+	// values stay; something must be left to compute, though.
+	p.done = min(p.done, 1, keep)
+	if keep > 0 {
+		p.push(x)
+	}
+}
+
+func (p *Transformer) push(x predictors.Symbol) {
+	if int(x) >= p.A {
+		panic(fmt.Sprintf("transformer: symbol = %d, want < %d", x, p.A))
+	}
+	p.ids = append(p.ids, int32(x))
+}
+
+// Predict runs the waiting positions and takes the softmax behind the last.
+func (p *Transformer) Predict(dst []float64) {
+	p.refresh()
+	copy(dst, p.probs)
+}
+
+// Prob is Predict for one symbol.
+func (p *Transformer) Prob(x predictors.Symbol) float64 {
+	p.refresh()
+	return p.probs[x]
+}
+
+func (p *Transformer) refresh() {
+	if p.fresh {
+		return
+	}
+	m := p.run()
+	p.unembed(p.acts.logits, p.acts.f[(m-1)*p.C:], p.w, 1)
+	p.distribution(p.acts.logits[:p.A])
+	p.fresh = true
+}
+
+func (p *Transformer) distribution(logits []float32) {
+	if p.probs == nil {
+		p.probs = make([]float64, p.A)
+	}
+	probabilities(p.probs, logits)
+}
+
+// Score runs all positions that a window has room for in one pass.
+func (p *Transformer) Score(bits []float64, top []predictors.Symbol, xs []predictors.Symbol) {
+	for i := 0; i < len(xs); {
+		n := 1
+		if p.fresh {
+			p.price(bits, top, xs, i)
+		} else {
+			n = min(len(xs)-i, p.W-len(p.ids)+1)
+			for _, x := range xs[i : i+n-1] {
+				p.push(x)
+			}
+			p.scoreRows(bits, top, xs, i, n)
+		}
+		i += n
+		p.Observe(xs[i-1])
+	}
+}
+
+// scoreRows prices xs[i:i+n] by the last n positions of the window.
+func (p *Transformer) scoreRows(bits []float64, top []predictors.Symbol, xs []predictors.Symbol, i, n int) {
+	m := p.run()
+	f := p.acts.f[(m-n)*p.C:]
+	for r := 0; r < n; r++ {
+		if r%p.logitRows() == 0 {
+			p.unembed(p.acts.logits, f[r*p.C:], p.w, min(p.logitRows(), n-r))
+		}
+		p.distribution(p.acts.logits[r%p.logitRows()*p.A:][:p.A])
+		p.price(bits, top, xs, i+r)
+	}
+}
+
+// price writes the loss of xs[i] under p.probs.
+func (p *Transformer) price(bits []float64, top []predictors.Symbol, xs []predictors.Symbol, i int) {
+	bits[i] = -math.Log2(p.probs[xs[i]])
+	if top != nil {
+		top[i] = predictors.Argmax(p.probs)
+	}
+}
+
+// run computes the positions from done on, leaving the results of the last
+// norm in acts.f, and returns how many there were: at least one.
+func (p *Transformer) run() (m int) {
+	m = len(p.ids) - p.done
+	p.room(m)
+	p.cache.grow(p.dims, p.done, len(p.ids))
+	x, b := p.acts.x, &p.acts.blocks[0]
+	p.embed(x, p.w, p.ids[p.done:], p.done)
+	for l := range p.w.layers {
+		y := &p.w.layers[l]
+		p.project(y, b, x, m)
+		k, v := p.cache.layer(p.dims, l)
+		p.cache.put(p.dims, k, v, b.qkv, p.done, m)
+		for h := range p.H {
+			at := h * p.D
+			p.attend(b.y[at:], b.att, b.qkv[at:], 3*p.C, k[at:], v[at:], p.C, p.done, m)
+		}
+		p.join(y, b, x, m)
+		p.feedForward(y, b, x, m)
+	}
+	p.lastNorm(p.w, p.acts, m)
+	p.done = len(p.ids)
+	return m
+}
+
+// room makes scratch for m rows.
+func (p *Transformer) room(m int) {
+	if m > p.rows {
+		p.rows = min(p.W, max(m, 2*p.rows))
+		p.acts = p.newActivations(p.rows, p.rows*p.W, p.logitRows(), false)
+	}
+}
+
+func (p *Transformer) logitRows() int { return min(p.rows, headRows) }
+
+// Fork copies the place and shares the model.
+func (p *Transformer) Fork() predictors.Predictor {
+	f := &Transformer{model: p.model, seed: p.seed, done: p.done, fresh: p.fresh}
+	f.ids = append(make([]int32, 0, p.W), p.ids...)
+	f.cache = p.cache.resize(p.dims, p.done, min(p.W, len(p.ids)+ahead))
+	if p.fresh {
+		f.probs = append(make([]float64, 0, p.A), p.probs...)
+	}
+	return f
+}
+
+// A cache holds keys and values, [L,2,room,C].
+type cache struct {
+	kv   []float32
+	room int // positions
+}
+
+// ahead is how many more positions than it needs a fork makes room for.
+const ahead = 16
+
+// grow makes room for n positions, keeping the first used.
+func (c *cache) grow(d dims, used, n int) {
+	if n > c.room {
+		*c = c.resize(d, used, min(d.W, max(n, 2*c.room)))
+	}
+}
+
+// resize copies the first used positions into a cache with room for more.
+func (c *cache) resize(d dims, used, room int) cache {
+	to := cache{kv: make([]float32, d.L*2*room*d.C), room: room}
+	for i := range 2 * d.L {
+		copy(to.kv[i*room*d.C:], c.kv[i*c.room*d.C:][:used*d.C])
+	}
+	return to
+}
+
+// layer returns the keys and values of one layer, [room,C] each.
+func (c *cache) layer(d dims, l int) (k, v []float32) {
+	n := c.room * d.C
+	kv := c.kv[2*l*n:]
+	return kv[:n], kv[n : 2*n]
+}
+
+// put stores the keys and values in qkv [m,3C] from position first on.
+func (c *cache) put(d dims, k, v, qkv []float32, first, m int) {
+	for i := range m {
+		row := qkv[i*3*d.C:][:3*d.C]
+		copy(k[(first+i)*d.C:], row[d.C:2*d.C])
+		copy(v[(first+i)*d.C:], row[2*d.C:])
+	}
+}

@@ -1,0 +1,351 @@
+package transformer
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+
+	"horizon/predictors"
+)
+
+// shards is into how many parts a batch is cut. It is part of the result,
+// since it fixes the order in which gradients are added up; how many
+// processors share the shards is not.
+const shards = 2
+
+// validSample is about how many validation symbols a look is measured on.
+const validSample = 8192
+
+// Fit trains on windows drawn from d.Train, by AdamW, and keeps the weights
+// that did best on a sample of d.Valid; without one, the last. With nothing to
+// train on it leaves the weights as they are.
+func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	if d.Symbols() == 0 {
+		return nil
+	}
+	t := newTrainer(p.model, p.seed, d)
+	defer t.team.close()
+	err := t.run(ctx, report)
+	p.Reset()
+	return err
+}
+
+// A trainer holds all that training needs and a model does not.
+type trainer struct {
+	*model
+	adam   adam
+	shards [shards]shard
+	team   *team
+	draw   sampler
+	valid  []window
+	losses []float64 // of each validation window, in nats
+
+	step  int
+	now   update
+	best  []float32
+	since struct { // the last look
+		nats    float64
+		symbols int64
+	}
+	seen int64 // training symbols, with repetition
+}
+
+// A shard is one goroutine's share of a step.
+type shard struct {
+	grads   []float32
+	dw      *weights
+	acts    *activations
+	back    *gradients
+	segs    []segment
+	ids     []int32 // inputs
+	next    []int32 // targets
+	nats    float64
+	squares float64 // of its part of the summed gradient
+}
+
+func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
+	n := len(m.params)
+	t := &trainer{
+		model: m,
+		adam:  adam{m: make([]float32, n), v: make([]float32, n), beta2: m.cfg.Beta2, decay: m.cfg.WeightDecay},
+		draw:  newSampler(d.Train, m.W, rand.New(rand.NewPCG(seed, streamBatch))),
+		best:  make([]float32, n),
+		valid: m.validWindows(d.Valid),
+		team:  newTeam(),
+	}
+	t.losses = make([]float64, len(t.valid))
+	per := (m.cfg.Batch + shards - 1) / shards
+	M := per * m.W
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.grads = make([]float32, n)
+		s.dw, _ = m.view(m.cfg.Tied, slicer(s.grads))
+		s.acts = m.newActivations(M, per*m.H*m.W*m.W, M, true)
+		s.back = m.newGradients(M)
+		s.segs = make([]segment, 0, per)
+		s.ids, s.next = make([]int32, 0, M), make([]int32, 0, M)
+	}
+	return t
+}
+
+func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) error {
+	steps, bestBits := t.cfg.Steps, math.Inf(1)
+	for t.step < steps {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if nats := t.advance(); math.IsNaN(nats) || math.IsInf(nats, 0) {
+			return fmt.Errorf("transformer: loss at step %d = %v, want a number (learning_rate = %v may be too high)", t.step, nats, t.cfg.LearningRate)
+		}
+		progress := predictors.Progress{Stage: "train", Done: int64(t.step), Total: int64(steps), Symbols: t.seen}
+		report(progress)
+		if t.step%t.cfg.ValidEvery != 0 && t.step != steps {
+			continue
+		}
+		progress.Metric, progress.Value = "train_bits", t.trainBits()
+		report(progress)
+		t.chosen.TrainBits = progress.Value
+		if len(t.valid) == 0 {
+			t.chosen.Step = float64(t.step)
+			continue
+		}
+		progress.Metric, progress.Value = "valid_bits", t.validBits()
+		report(progress)
+		if progress.Value < bestBits {
+			bestBits = progress.Value
+			copy(t.best, t.params)
+			t.chosen.Step, t.chosen.ValidBits = float64(t.step), bestBits
+		}
+	}
+	if len(t.valid) > 0 {
+		copy(t.params, t.best)
+	}
+	return nil
+}
+
+// advance takes one step and returns the mean loss of its windows in nats.
+func (t *trainer) advance() float64 {
+	symbols := t.fill()
+	t.team.run(t, (*trainer).differentiate, 1/float32(symbols))
+	t.team.run(t, (*trainer).reduce, 0)
+	nats, squares := 0.0, 0.0
+	for i := range t.shards {
+		nats += t.shards[i].nats
+		squares += t.shards[i].squares
+	}
+	clip := 1.0
+	if norm := math.Sqrt(squares); norm > t.cfg.Clip { // Pascanu, Mikolov & Bengio 2013
+		clip = t.cfg.Clip / norm
+	}
+	t.now = t.adam.at(t.step+1, t.cfg.learningRate(t.step), clip)
+	t.team.run(t, (*trainer).update, 0)
+	t.step++
+	t.seen += int64(symbols)
+	t.since.nats += nats
+	t.since.symbols += int64(symbols)
+	return nats / float64(symbols)
+}
+
+// trainBits is the mean loss of the windows drawn since the last call.
+func (t *trainer) trainBits() float64 {
+	bits := t.since.nats / float64(t.since.symbols) / math.Ln2
+	t.since.nats, t.since.symbols = 0, 0
+	return bits
+}
+
+// fill draws the batch and returns how many symbols it predicts. Windows are
+// dealt to the shards in order.
+func (t *trainer) fill() (symbols int) {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.clear()
+		for range t.cfg.Batch*(i+1)/shards - t.cfg.Batch*i/shards {
+			s.push(t.draw.window(), t.A)
+		}
+		symbols += len(s.ids)
+	}
+	return symbols
+}
+
+func (s *shard) clear() { s.segs, s.ids, s.next = s.segs[:0], s.ids[:0], s.next[:0] }
+
+// push appends a window: the start symbol and xs but its last are the inputs,
+// xs the targets.
+func (s *shard) push(xs []predictors.Symbol, start int) {
+	s.segs = append(s.segs, segment{len(s.ids), len(xs)})
+	in := int32(start)
+	for _, x := range xs {
+		s.ids, s.next = append(s.ids, in), append(s.next, int32(x))
+		in = int32(x)
+	}
+}
+
+// differentiate computes the loss and gradient of shard i, each target
+// weighing scale.
+func (t *trainer) differentiate(i int, scale float32) {
+	s := &t.shards[i]
+	clear(s.grads)
+	t.forward(t.w, s.acts, s.segs, s.ids)
+	s.nats = crossEntropy(s.acts.logits, s.next, t.A, 0, scale)
+	t.backward(s.dw, t.w, s.acts, s.back, s.segs, s.ids)
+}
+
+// part is the i-th of as many consecutive parts of the parameters as there
+// are shards.
+func (t *trainer) part(i int) (from, to int) {
+	n := len(t.params)
+	return n * i / shards, n * (i + 1) / shards
+}
+
+// reduce sums part i of the shards' gradients into the first, in order.
+func (t *trainer) reduce(i int, _ float32) {
+	from, to := t.part(i)
+	g := t.shards[0].grads[from:to]
+	for j := 1; j < shards; j++ {
+		add(g, t.shards[j].grads[from:to])
+	}
+	t.shards[i].squares = dot(g, g)
+}
+
+// update applies the optimizer to part i. Only matrices decay.
+func (t *trainer) update(i int, _ float32) {
+	from, to := t.part(i)
+	middle := min(max(t.matrices, from), to)
+	apply := func(u update, from, to int) {
+		u.apply(t.params[from:to], t.shards[0].grads[from:to], t.adam.m[from:to], t.adam.v[from:to])
+	}
+	u := t.now
+	apply(u, from, middle)
+	u.decay = 0
+	apply(u, middle, to)
+}
+
+// A sampler draws training windows.
+type sampler struct {
+	docs [][]predictors.Symbol
+	ends []int // ends[i] is the number of symbols in documents 0 to i
+	w    int
+	rng  *rand.Rand
+}
+
+func newSampler(docs [][]predictors.Symbol, w int, rng *rand.Rand) sampler {
+	s, n := sampler{docs: docs, w: w, rng: rng}, 0
+	for _, doc := range docs {
+		n += len(doc)
+		s.ends = append(s.ends, n)
+	}
+	return s
+}
+
+// window draws a symbol, then one of the windows that cover it; those that
+// would reach past an end of the document are moved inside. So every symbol
+// is a target about equally often, and windows at the start of a document,
+// where scoring starts, are as frequent as the symbols they cover.
+func (s *sampler) window() []predictors.Symbol {
+	at := s.rng.IntN(s.ends[len(s.ends)-1])
+	i, _ := slices.BinarySearch(s.ends, at+1)
+	doc := s.docs[i]
+	at -= s.ends[i] - len(doc)
+	from := min(max(at-s.rng.IntN(s.w), 0), max(len(doc)-s.w, 0))
+	return doc[from:min(from+s.w, len(doc))]
+}
+
+// A window is a piece of a document whose predictions count from skip on.
+type window struct {
+	xs   []predictors.Symbol
+	skip int
+}
+
+// validWindows are windows that Score would use on docs, every n-th of them,
+// so that they cover about validSample symbols evenly.
+func (m *model) validWindows(docs [][]predictors.Symbol) (out []window) {
+	var all []window
+	symbols := 0
+	for _, doc := range docs {
+		symbols += len(doc)
+		for from, skip := 0, 0; from+skip < len(doc); from += m.cfg.Stride {
+			all = append(all, window{doc[from:min(from+m.W, len(doc))], skip})
+			skip = m.W - m.cfg.Stride
+		}
+	}
+	every := max(1, symbols/validSample)
+	for i := 0; i < len(all); i += every {
+		out = append(out, all[i])
+	}
+	return out
+}
+
+// validBits is the mean loss of the validation sample in bits.
+func (t *trainer) validBits() float64 {
+	t.team.run(t, (*trainer).validate, 0)
+	nats, symbols := 0.0, 0
+	for i, w := range t.valid {
+		nats += t.losses[i]
+		symbols += len(w.xs) - w.skip
+	}
+	return nats / float64(symbols) / math.Ln2
+}
+
+// validate computes the losses of the i-th shard's validation windows, as
+// many at once as there is room for.
+func (t *trainer) validate(i int, _ float32) {
+	s := &t.shards[i]
+	n := len(t.valid)
+	for from, to := n*i/shards, n*(i+1)/shards; from < to; {
+		s.clear()
+		upto := min(from+cap(s.segs), to)
+		for _, w := range t.valid[from:upto] {
+			s.push(w.xs, t.A)
+		}
+		t.forward(t.w, s.acts, s.segs, s.ids)
+		for j, g := range s.segs {
+			rows := s.next[g.row : g.row+g.n]
+			t.losses[from+j] = crossEntropy(s.acts.logits[g.row*t.A:], rows, t.A, t.valid[from+j].skip, 0)
+		}
+		from = upto
+	}
+}
+
+// A team is the goroutines that run shards. They live as long as a Fit, so
+// that a step allocates nothing.
+type team struct {
+	jobs chan job
+	wait sync.WaitGroup
+}
+
+type job struct {
+	t     *trainer
+	do    func(t *trainer, shard int, x float32)
+	shard int
+	x     float32
+}
+
+// newTeam starts as many goroutines as there are processors to run shards on.
+// Which of them runs which shard makes no difference to anything.
+func newTeam() *team {
+	m := &team{jobs: make(chan job)}
+	for range min(shards, runtime.GOMAXPROCS(0)) {
+		go func() {
+			for j := range m.jobs {
+				j.do(j.t, j.shard, j.x)
+				m.wait.Done()
+			}
+		}()
+	}
+	return m
+}
+
+// run does every shard and waits for all.
+func (m *team) run(t *trainer, do func(t *trainer, shard int, x float32), x float32) {
+	m.wait.Add(shards)
+	for i := range shards {
+		m.jobs <- job{t, do, i, x}
+	}
+	m.wait.Wait()
+}
+
+func (m *team) close() { close(m.jobs) }
