@@ -11,8 +11,9 @@ import (
 	"horizon/predictors"
 )
 
-// Interpolated modified Kneser-Ney of order n (Chen & Goodman 1999, section 3
-// and eq. 20 to 26; Kneser & Ney 1995 for the counts of the lower orders).
+// Interpolated modified Kneser-Ney of order n (Chen & Goodman 1999, section 3;
+// equations numbered as in their report TR-10-98 of 1998; Kneser & Ney 1995 for
+// the counts of the lower orders).
 // With h the last k−1 symbols and h' those without the oldest,
 //
 //	p(x; h) = (a(hx) − D(a(hx)))/a(h·) + γ(h) p(x; h')
