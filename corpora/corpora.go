@@ -39,12 +39,18 @@ type Part struct {
 	Widths [][]uint16
 	// SpellBits is the cost of spelling out this part's unknown words, to be
 	// added to a predictor's bits before they are divided by Bytes; NaN where
-	// the corpus is configured to refuse bits per byte.
+	// there are any and the corpus is configured to refuse bits per byte.
 	SpellBits float64
 	// Continues says that the part begins in the middle of a document, so
 	// that its context may continue from the part before.
 	Continues bool
+
+	text []byte
 }
+
+// Text is the text of the part's documents, one after another; for a process
+// one byte a symbol, its number. It must not be changed.
+func (p *Part) Text() []byte { return p.text }
 
 // A Corpus is a text or a draw from a process, ready to be predicted.
 type Corpus struct {
