@@ -75,7 +75,7 @@ func (h *Ahead) Rows() (scores []Score, rows []Block) {
 		rows = append(rows, h.fair[i].rows...)
 	}
 	if h.dropped > 0 {
-		scores = append(scores, Score{"ahead_dropped", 0, h.points, h.dropped})
+		scores = append(scores, Score{"ahead_dropped", 1, h.points, h.dropped})
 	}
 	return scores, rows
 }

@@ -39,9 +39,9 @@ func (l *LogLoss) At(Point, predictors.Predictor) error { return nil }
 // per symbol and are derived where the part's bytes are known.
 func (l *LogLoss) Rows() ([]Score, []Block) {
 	mean, n := l.mean()
-	rows := []Score{{"bits_per_symbol", 0, n, mean}}
+	rows := []Score{{"bits_per_symbol", 1, n, mean}}
 	if l.top {
-		rows = append(rows, Score{"top1", 0, n, float64(l.hits) / float64(n)})
+		rows = append(rows, Score{"top1", 1, n, float64(l.hits) / float64(n)})
 	}
 	return rows, l.rows
 }

@@ -40,7 +40,7 @@ type Point struct {
 // A Score is one number measured on the whole test part.
 type Score struct {
 	Metric  string
-	Horizon int // steps ahead; 0 where that has no meaning
+	Horizon int // steps ahead; 1 for what concerns the next symbol
 	N       int // symbols or points it is measured on
 	Value   float64
 }
@@ -50,7 +50,8 @@ type Score struct {
 type Block struct {
 	Metric  string // "log_loss" or "ahead"
 	Horizon int
-	Block   int // number of the stretch: index of its first symbol / block length
+	Block   int // number of the stretch
+	First   int // index of its first symbol in the test part
 	N       int // losses in the sum
 	Bytes   int64
 	Bits    float64
@@ -72,8 +73,10 @@ var Kinds = []Info{
 	{"ahead_bits_raw", "bits/symbol", "lower", "L_k without the correction; biased up where sampled", true},
 	{"ahead_exact", "share", "", "share of points whose k-step marginal is exact and not sampled", false},
 	{"ahead_dropped", "probability", "", "largest mass not followed by an exact k-step marginal", false},
-	{"optimum", "bits/symbol", "", "the exact Bayes filter's loss on the same symbols; horizon 0 is the next symbol everywhere, k the evaluation points", true},
-	{"regret", "bits/symbol", "lower", "loss less the Bayes filter's on the same symbols; horizons as for optimum", true},
+	{"oracle_bits", "bits/symbol", "", "the exact Bayes filter's loss on the same test symbols", true},
+	{"regret", "bits/symbol", "lower", "bits_per_symbol less oracle_bits: what is lost to not knowing the source", true},
+	{"optimum", "bits/symbol", "", "the exact Bayes filter's L_k at the same evaluation points", true},
+	{"regret_ahead", "bits/symbol", "lower", "ahead_bits less optimum", true},
 	{"entropy", "bits/symbol", "", "entropy rate of the source, where known", false},
 	{"optimum_law", "bits/symbol", "", "expected loss of the best predictor k steps ahead, from the law of the source", false},
 }
@@ -89,7 +92,7 @@ type blocks struct {
 func (b *blocks) add(at int, bits float64, bytes int64) {
 	n := at / b.length
 	if len(b.rows) == 0 || b.rows[len(b.rows)-1].Block != n {
-		b.rows = append(b.rows, Block{Metric: b.metric, Horizon: b.horizon, Block: n})
+		b.rows = append(b.rows, Block{Metric: b.metric, Horizon: b.horizon, Block: n, First: n * b.length})
 	}
 	r := &b.rows[len(b.rows)-1]
 	r.N++
