@@ -1,0 +1,121 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+)
+
+// A Setting is one value of the merged experiment.
+type Setting struct {
+	Key   string // dotted
+	Value string // canonical JSON
+	From  string // "default", "kn.toml:12" or "--set key=value"
+}
+
+// Resolved lists every value, defaults among them, with its origin. Grids,
+// skips and overrides are listed as they are written.
+func (e *Experiment) Resolved() []Setting {
+	d := e.document()
+	list := settings("", reflect.ValueOf(d), e.tree)
+	for _, c := range e.Corpora {
+		list = append(list, thing(c.source, c.Config)...)
+	}
+	for i, p := range e.Predictors {
+		if i > 0 && e.Predictors[i-1].Table == p.Table {
+			continue
+		}
+		list = append(list, e.predictorSettings(p)...)
+	}
+	for _, p := range e.Plots {
+		list = append(list, thing(p.source, p.Config)...)
+	}
+	return list
+}
+
+func thing(s source, config any) []Setting {
+	list := asWritten(s[0].path, s[0].n, "kind")
+	return append(list, settings(s[0].path, reflect.ValueOf(config), s[0].n)...)
+}
+
+// predictorSettings shows a table as it stands, with what its grid varies
+// under grid and not among the parameters.
+func (e *Experiment) predictorSettings(p Predictor) []Setting {
+	path, n := p.source[0].path, p.source[0].n
+	list := asWritten(path, n, "kind", "corpora", "grid", "skip")
+	for _, s := range settings(path, reflect.ValueOf(p.params()), n) {
+		if len(p.source) < 2 || p.source[1].n.get(splitKey(s.Key)[2:]...) == nil {
+			list = append(list, s)
+		}
+	}
+	return append(list, asWritten(path, n, "on")...)
+}
+
+// settings lists the parameters of a struct; n is the table they may be from.
+func settings(path string, v reflect.Value, n *node) []Setting {
+	v = reflect.Indirect(v)
+	var list []Setting
+	for _, f := range fieldsOf(v) {
+		key, at := join(path, f.name), n.get(f.name)
+		inner := reflect.Indirect(f.value)
+		if inner.Kind() == reflect.Struct && describe(inner.Type()) == "a table" {
+			list = append(list, settings(key, inner, at)...)
+			continue
+		}
+		from := Origin{}
+		if at != nil {
+			from = at.from
+		}
+		list = append(list, Setting{key, string(canonical(f.value.Interface())), from.String()})
+	}
+	return list
+}
+
+// asWritten lists the values of a table under the given keys.
+func asWritten(path string, n *node, keys ...string) []Setting {
+	var list []Setting
+	for _, k := range keys {
+		v := n.get(k)
+		switch {
+		case v == nil:
+		case v.table != nil:
+			list = append(list, asWritten(join(path, k), v, v.keys...)...)
+		default:
+			list = append(list, Setting{join(path, k), string(canonical(v.plain())), v.from.String()})
+		}
+	}
+	return list
+}
+
+// splitKey undoes join.
+func splitKey(key string) []string {
+	path, err := parseKey(key)
+	if err != nil {
+		panic(fmt.Sprintf("config: key %q: %v", key, err))
+	}
+	return path
+}
+
+// JSON is the resolved experiment in canonical form, to be stored with its
+// results: two files that mean the same give the same bytes. Things stay in
+// order, since tables and legends follow it.
+func (e *Experiment) JSON() json.RawMessage {
+	type object = map[string]any
+	d := generic(reflect.ValueOf(e.document())).(map[string]any)
+	corpora, plots, preds := []any{}, []any{}, []any{}
+	for _, c := range e.Corpora {
+		corpora = append(corpora, object{"name": c.Name, "kind": c.Kind, "params": c.Params})
+	}
+	for _, p := range e.Plots {
+		plots = append(plots, object{"name": p.Name, "kind": p.Kind, "params": p.Params})
+	}
+	for _, p := range e.Predictors {
+		runs := []any{}
+		for _, r := range p.Runs {
+			runs = append(runs, object{"corpus": r.Corpus, "params": r.Params})
+		}
+		preds = append(preds, object{"name": p.Name, "kind": p.Kind, "version": p.Version, "runs": runs})
+	}
+	d["corpora"], d["plots"], d["predictors"] = corpora, plots, preds
+	return canonical(d)
+}
