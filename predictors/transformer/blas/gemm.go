@@ -1,0 +1,195 @@
+package blas
+
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+)
+
+// Matrix products after Goto & van de Geijn, "Anatomy of high-performance
+// matrix multiplication", ACM TOMS 34(3), 2008, and BLIS (Van Zee & van de
+// Geijn, ACM TOMS 41(3), 2015): C is covered by tiles that fit in registers; a
+// block of B is first copied into panels as wide as a tile, so that a tile
+// reads it in sequence.
+//
+// Departures: A is read where it lies, since a tile takes its row and column
+// strides as given (where they are a multiple of a page, and the rows compete
+// for one set of the cache, a copy would gain 6%; elsewhere it loses as much);
+// so only one panel of B is held at a time; a product of few rows reads B where
+// it lies, too; and rows and steps are shared out evenly (13 = 7 + 6), so no
+// thin tile remains at the edge.
+const (
+	panelSize = 8192 // numbers in a panel of B: 32 KB, an L1 cache
+	blockRows = 384  // most rows computed with it: 384 KB of A, part of an L2 cache
+
+	// Up to directTiles tiles of rows, copying B costs more than it saves.
+	directTiles = 2
+)
+
+// NN computes C = beta C + A B for row-major A [m, k], B [k, n] and C [m, n]
+// whose rows are lda, ldb and ldc apart. beta is 0, and C is then not read, or
+// 1. C overlaps neither A nor B. It panics where a slice is too short.
+func NN(m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	checkShape("NN", m, n, k, beta)
+	checkMatrix("NN", "a", m, k, a, lda)
+	checkMatrix("NN", "b", k, n, b, ldb)
+	checkMatrix("NN", "c", m, n, c, ldc)
+	if active == generic || m*n*k == 0 {
+		nnGo(m, n, k, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
+	multiply(product{m, n, k, beta != 0, view{&a[0], lda, 1}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}})
+}
+
+// NT computes C = beta C + A Bᵀ for A [m, k], B [n, k] and C [m, n]; else as NN.
+func NT(m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	checkShape("NT", m, n, k, beta)
+	checkMatrix("NT", "a", m, k, a, lda)
+	checkMatrix("NT", "b", n, k, b, ldb)
+	checkMatrix("NT", "c", m, n, c, ldc)
+	if active == generic || m*n*k == 0 {
+		ntGo(m, n, k, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
+	multiply(product{m, n, k, beta != 0, view{&a[0], lda, 1}, view{&b[0], 1, ldb}, view{&c[0], ldc, 1}})
+}
+
+// TN computes C = beta C + Aᵀ B for A [k, m], B [k, n] and C [m, n]; else as NN.
+func TN(m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c []float32, ldc int) {
+	checkShape("TN", m, n, k, beta)
+	checkMatrix("TN", "a", k, m, a, lda)
+	checkMatrix("TN", "b", k, n, b, ldb)
+	checkMatrix("TN", "c", m, n, c, ldc)
+	if active == generic || m*n*k == 0 {
+		tnGo(m, n, k, a, lda, b, ldb, beta, c, ldc)
+		return
+	}
+	multiply(product{m, n, k, beta != 0, view{&a[0], 1, lda}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}})
+}
+
+func checkShape(where string, m, n, k int, beta float32) {
+	if m < 0 || n < 0 || k < 0 {
+		panic(fmt.Sprintf("blas: %s: m, n, k = %d, %d, %d, want ≥ 0", where, m, n, k))
+	}
+	if beta != 0 && beta != 1 {
+		panic(fmt.Sprintf("blas: %s: beta = %v, want 0 or 1", where, beta))
+	}
+}
+
+func checkMatrix(where, name string, rows, cols int, x []float32, ld int) {
+	if ld < cols {
+		panic(fmt.Sprintf("blas: %s: ld%s = %d, want ≥ %d columns", where, name, ld, cols))
+	}
+	if rows == 0 || cols == 0 {
+		return
+	}
+	if want := (rows-1)*ld + cols; len(x) < want {
+		panic(fmt.Sprintf("blas: %s: len(%s) = %d, want ≥ %d", where, name, len(x), want))
+	}
+}
+
+// A view is a matrix of any strides: element (i, j) is p[i*row + j*col].
+type view struct {
+	p        *float32
+	row, col int
+}
+
+func (v view) at(i, j int) *float32 {
+	return (*float32)(unsafe.Add(unsafe.Pointer(v.p), 4*(i*v.row+j*v.col)))
+}
+
+func (v view) from(i, j int) view { return view{v.at(i, j), v.row, v.col} }
+
+// A product is C = A B, or C += A B if add, with m, n, k > 0.
+type product struct {
+	m, n, k int
+	add     bool
+	a, b, c view
+}
+
+// tiling describes a kernel's register tiles.
+type tiling struct {
+	lanes int    // float32 in a vector
+	rows  int    // of the tallest tile
+	vecs  [4]int // widths in vectors, widest first
+	tall  [4]int // rows of the tallest tile of that width
+}
+
+var tilings = [...]tiling{
+	avx2:   {8, 6, [4]int{8, 4, 2, 1}, [4]int{1, 2, 6, 6}},
+	avx512: {16, 12, [4]int{8, 4, 2, 1}, [4]int{3, 6, 12, 12}},
+}
+
+// widest is how many vectors wide a tile may be that has so many rows and no
+// vector quite beyond cols.
+func (t *tiling) widest(rows, cols int) int {
+	for i, v := range t.vecs {
+		if rows <= t.tall[i] && cols > (v-1)*t.lanes {
+			return v
+		}
+	}
+	panic("blas: tile too tall")
+}
+
+// A workspace holds the copied panel of B.
+type workspace struct{ panel []float32 }
+
+var workspaces = sync.Pool{New: func() any { return new(workspace) }}
+
+// even is the size of the parts of n when they are as few as can be, none above
+// limit, and of one size but for the last.
+func even(n, limit int) int {
+	count := (n + limit - 1) / limit
+	return (n + count - 1) / count
+}
+
+// multiply computes p block by block: the rows of A by the steps of k that a
+// cache holds, the steps in order, each block adding to what C holds of the last.
+func multiply(p product) {
+	t := &tilings[active]
+	if p.m <= directTiles*t.rows && p.b.col == 1 {
+		p.tiles(t, nil)
+		return
+	}
+	w := workspaces.Get().(*workspace)
+	width := t.widest(even(p.m, t.rows), p.n) * t.lanes
+	sizeK := even(p.k, panelSize/width)
+	for m0 := 0; m0 < p.m; m0 += blockRows {
+		for k0 := 0; k0 < p.k; k0 += sizeK {
+			q := product{
+				m: min(blockRows, p.m-m0), n: p.n, k: min(sizeK, p.k-k0), add: p.add || k0 > 0,
+				a: p.a.from(m0, k0), b: p.b.from(k0, 0), c: p.c.from(m0, 0),
+			}
+			q.tiles(t, w)
+		}
+	}
+	workspaces.Put(w)
+}
+
+// tiles computes p tile by tile, down one panel of B after the other. With a
+// workspace it copies the panel first.
+func (p product) tiles(t *tiling, w *workspace) {
+	rows := even(p.m, t.rows)
+	for n0, vecs := 0, 0; n0 < p.n; n0 += vecs * t.lanes {
+		vecs = t.widest(rows, p.n-n0)
+		cols := min(vecs*t.lanes, p.n-n0)
+		last := cols - (vecs-1)*t.lanes
+		b := p.b.from(0, n0)
+		if w != nil {
+			b = w.pack(t, b, vecs*t.lanes, cols, p.k)
+		}
+		for m0 := 0; m0 < p.m; m0 += rows {
+			runTile(min(rows, p.m-m0), vecs, p.k, p.a.from(m0, 0), b, p.c.from(m0, n0), last, p.add)
+		}
+	}
+}
+
+// pack copies k rows of cols columns into a panel of the given width.
+func (w *workspace) pack(t *tiling, b view, width, cols, k int) view {
+	if n := width * k; cap(w.panel) < n {
+		w.panel = make([]float32, n)
+	}
+	panel := view{&w.panel[:1][0], width, 1}
+	copyPanel(t, panel, b, cols, k)
+	return panel
+}
