@@ -40,18 +40,23 @@ import (
 	"horizon/predictors/catalog"
 )
 
-// A PlotKind is a kind of plot, as far as its configuration goes.
-type PlotKind struct {
-	Name    string
-	Default func() any // a pointer to a new struct with toml tags; if it has Validate() error, that is called
+// A Kind is a kind of corpus or of plot, as far as its configuration goes.
+type Kind struct {
+	Name string
+	// Default returns a pointer to a new struct with toml tags, for a corpus a
+	// corpora.Config. If it has a method Validate() error, that is called.
+	Default func() any
+	Process bool // corpora: the law is known, so oracles run on it
 }
+
+func (k Kind) name() string { return k.Name }
 
 // Registries are the kinds that a file may name.
 type Registries struct {
-	Corpora    []corpora.Kind
+	Corpora    []Kind
 	Predictors []catalog.Kind
 	Coders     []catalog.CoderKind // share the table [predictors]
-	Plots      []PlotKind
+	Plots      []Kind
 }
 
 // Options are what an experiment is read with.
@@ -420,7 +425,7 @@ func (b *builder) thing(section, name string, n *node, known []string, fresh fun
 }
 
 func (b *builder) corpus(name string, n *node) {
-	known := namesOf(b.Corpora, func(k corpora.Kind) string { return k.Name })
+	known := namesOf(b.Corpora, Kind.name)
 	i, config, from := b.thing("corpora", name, n, known, func(i int) any { return b.Corpora[i].Default() })
 	if i >= 0 {
 		k := b.Corpora[i]
@@ -429,7 +434,7 @@ func (b *builder) corpus(name string, n *node) {
 }
 
 func (b *builder) plot(name string, n *node) {
-	known := namesOf(b.Plots, func(k PlotKind) string { return k.Name })
+	known := namesOf(b.Plots, Kind.name)
 	i, config, from := b.thing("plots", name, n, known, func(i int) any { return b.Plots[i].Default() })
 	if i >= 0 {
 		b.e.Plots = append(b.e.Plots, Plot{name, known[i], config, canonical(config), from})

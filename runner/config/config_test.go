@@ -539,9 +539,10 @@ func TestPathological(t *testing.T) {
 	for _, src := range []string{
 		"a = " + strings.Repeat("[", 100_000),
 		"a = " + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000),
-		"a = " + strings.Repeat("{a=", 2_000) + "1" + strings.Repeat("}", 2_000),
-		strings.Repeat("a.", 2_000) + "a = 1",
-		"[predictors.lz]\nkind = \"lz78\"\n[predictors.lz.grid]\n" + strings.Repeat("gamma", 1) + " = [" + strings.Repeat("1,", 50_000) + "]\n",
+		"a = " + strings.Repeat("{a=", 1_000) + "1" + strings.Repeat("}", 1_000),
+		strings.Repeat("a.", 1_000) + "a = 1",
+		"[predictors.lz]\nkind = \"lz78\"\n[predictors.lz.grid]\ngamma = [" + strings.Repeat("1,", 50_000) + "]\n",
+		head + "[predictors.tf]\nkind = \"transformer\"\nlags = [" + strings.Repeat("true,\n", 40_000) + "]\n",
 		"extends = [" + strings.Repeat(`"m",`, 50_000) + "]",
 	} {
 		if _, err := tryLoad(nil, "m", src); err == nil {
@@ -566,6 +567,18 @@ func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{"ordr": "order", "Kneser_Ney": "kneser-ney", "contextsymbol": "context_symbols", "gamma": "", "q": "", "": "", "on": ""} {
 		if got, _ := nearest(name, known); got != want {
 			t.Errorf("nearest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestSplitKey(t *testing.T) {
+	for _, path := range [][]string{{"a"}, {"a", "b.c", ""}, {"x-1", "[*]\n", `q"'\`, "é"}} {
+		key := ""
+		for _, k := range path {
+			key = join(key, k)
+		}
+		if got := splitKey(key); !slices.Equal(got, path) {
+			t.Errorf("%s: %q, want %q", key, got, path)
 		}
 	}
 }
@@ -621,10 +634,11 @@ func TestCheck(t *testing.T) {
 			{Name: "b", Default: func() predictors.Config { return &odd{} }},
 			{Name: "gzip", Default: func() predictors.Config { return &fakeKN{} }},
 		},
-		Coders: fakes.Coders,
-		Plots:  []PlotKind{{Name: "p", Default: func() any { return fakePlot{} }}},
+		Coders:  fakes.Coders,
+		Plots:   []Kind{{Name: "p", Default: func() any { return fakePlot{} }}},
+		Corpora: []Kind{{Name: "c", Default: func() any { return &fakePlot{} }}},
 	}
-	want := `kinds: predictors.a: parameter "grid": the name is taken; predictors.b: parameter "c": TOML has no value for a chan int; ` +
+	want := `kinds: corpora.c: defaults are *config.fakePlot, want a corpora.Config; predictors.a: parameter "grid": the name is taken; predictors.b: parameter "c": TOML has no value for a chan int; ` +
 		`predictors.gzip: want a name of its own; plots.p: defaults are config.fakePlot, want a pointer to a struct`
 	if err := bad.Check(); err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)

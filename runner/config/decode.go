@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -106,10 +107,39 @@ func (d *decoder) byMethod(path string, n *node, v reflect.Value) bool {
 		return false
 	}
 	if err != nil {
-		d.refuse(path, n, "%s", err.Error())
+		d.refuseAt(path, n, err)
 	}
 	return true
 }
+
+// refuseAt passes on the error of a type that reads itself. One that names a
+// key within its table, "split.train = 2, want …" or "split.tset: unknown key
+// (known: …)", is told of that key.
+func (d *decoder) refuseAt(path string, n *node, err error) {
+	keys := splitKey(path)
+	own := keys[len(keys)-1]
+	key, got, why, ok := cutValueError(err)
+	if ok && key == own {
+		d.refuse(path, n, "%s", why)
+		return
+	}
+	var known []string
+	if m := unknownKeyError.FindStringSubmatch(err.Error()); m != nil {
+		key, known = m[1], strings.Split(m[2], ", ")
+	}
+	inner, _ := strings.CutPrefix(key, own+".")
+	at := n.get(strings.Split(inner, ".")...)
+	switch {
+	case at == nil:
+		d.refuse(path, n, "%s", err.Error())
+	case known != nil:
+		d.unknownKey(path+"."+inner, at, inner, known)
+	default:
+		d.problems.add(Problem{At: at.from, Key: path + "." + inner, Got: got, Why: why})
+	}
+}
+
+var unknownKeyError = regexp.MustCompile(`^(?:.*: )?([\w.-]+): unknown key \(known: (.*)\)$`)
 
 func (d *decoder) entries(path string, n *node, v reflect.Value) {
 	if n.table == nil {
@@ -224,7 +254,14 @@ func setInteger(x int64, v reflect.Value, want string) string {
 var (
 	durationType = reflect.TypeFor[time.Duration]()
 	textType     = reflect.TypeFor[encoding.TextUnmarshaler]()
+	tomlType     = reflect.TypeFor[toml.Unmarshaler]()
 )
+
+// readsItself reports whether a type decodes by its own method.
+func readsItself(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(textType) || p.Implements(tomlType)
+}
 
 // describe says in words what TOML value a type takes.
 func describe(t reflect.Type) string {
@@ -317,7 +354,7 @@ func settable(config any, reserved []string) error {
 }
 
 func settableType(t reflect.Type, path string) error {
-	if p := reflect.PointerTo(t); p.Implements(textType) || p.Implements(reflect.TypeFor[toml.Unmarshaler]()) {
+	if readsItself(t) {
 		return nil
 	}
 	switch t.Kind() {
@@ -362,27 +399,14 @@ func canonical(v any) json.RawMessage {
 // generic turns a value into maps, slices and scalars that encoding/json
 // writes in one way only.
 func generic(v reflect.Value) any {
-	if !v.IsValid() {
+	if !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface) && v.IsNil() {
 		return nil
 	}
-	switch x := v.Interface().(type) {
-	case json.RawMessage:
+	if x, ok := byItself(v.Interface()); ok {
 		return x
-	case time.Duration:
-		return x.String()
-	case encoding.TextMarshaler:
-		if v.Kind() == reflect.Pointer && v.IsNil() {
-			return nil
-		}
-		if text, err := x.MarshalText(); err == nil {
-			return string(text)
-		}
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:
-		if v.IsNil() {
-			return nil
-		}
 		return generic(v.Elem())
 	case reflect.Struct:
 		m := map[string]any{}
@@ -406,6 +430,27 @@ func generic(v reflect.Value) any {
 		return genericFloat(v)
 	}
 	return v.Interface()
+}
+
+// byItself is the generic form of types that say how they are written.
+func byItself(v any) (any, bool) {
+	switch v := v.(type) {
+	case json.RawMessage:
+		return v, true
+	case time.Duration:
+		return v.String(), true
+	case encoding.TextMarshaler:
+		text, err := v.MarshalText()
+		return string(text), err == nil
+	case toml.Marshaler:
+		text, err := v.MarshalTOML()
+		if err != nil {
+			return nil, false
+		}
+		values, err := decodeTOML("v = " + string(text))
+		return generic(reflect.ValueOf(values["v"])), err == nil
+	}
+	return nil, false
 }
 
 func genericFloat(v reflect.Value) any {

@@ -128,15 +128,15 @@ type fakePlot struct {
 // aBeta is shared by all defaults on purpose: decoding must not change it.
 var aBeta = []int{1, 2}
 
-func text() corpora.Config {
+func text() any {
 	return &fakeText{Split: fakeSplit{0.8, 0.1, 0.1}}
 }
 
 var fakes = Registries{
-	Corpora: []corpora.Kind{
+	Corpora: []Kind{
 		{Name: "file", Default: text},
 		{Name: "opticks", Default: text},
-		{Name: "golden-mean", Process: true, Default: func() corpora.Config { return &fakeProcess{0.5, fakeDraw{1000}} }},
+		{Name: "golden-mean", Process: true, Default: func() any { return &fakeProcess{0.5, fakeDraw{1000}} }},
 	},
 	Predictors: []catalog.Kind{
 		{Name: "kneser-ney", Version: 2, Default: func() predictors.Config { return &fakeKN{5, "modified"} }},
@@ -149,7 +149,7 @@ var fakes = Registries{
 	Coders: []catalog.CoderKind{
 		{Name: "gzip", Version: 1, Default: func() predictors.CoderConfig { return &fakeGzip{9} }},
 	},
-	Plots: []PlotKind{
+	Plots: []Kind{
 		{Name: "bits", Default: func() any { return &fakePlot{12} }},
 	},
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"horizon/corpora"
 )
 
 // predictorKeys are the keys of [predictors.NAME] that are not parameters.
@@ -110,6 +112,9 @@ func (b *builder) point(t *predictorTable, point []choice) Predictor {
 		p.Name += "/" + strings.Join(label, ",")
 	}
 	p.Setup = b.setup(t.kind, from)
+	for _, o := range t.on { // what it says must make sense even where it matches nothing
+		b.setup(t.kind, append(slices.Clip(from), o.layer))
+	}
 	for _, c := range t.corpora {
 		from := slices.Clip(from)
 		for _, o := range t.on {
@@ -187,9 +192,13 @@ func (b *builder) runsOn(t *predictorTable) []Corpus {
 			b.refuse(path, item, "%s", unknown("corpus", pattern, b.corpusNames()))
 		}
 	}
-	return slices.DeleteFunc(slices.Clone(b.e.Corpora), func(c Corpus) bool {
-		return !chosen[slices.IndexFunc(b.e.Corpora, func(d Corpus) bool { return d.Name == c.Name })]
-	})
+	var on []Corpus
+	for i, c := range b.e.Corpora {
+		if chosen[i] {
+			on = append(on, c)
+		}
+	}
+	return on
 }
 
 // corpusNames are those in the file, whether or not they are well-formed.
@@ -447,6 +456,9 @@ func (r Registries) Check() error {
 	seen := map[string]bool{}
 	for _, k := range r.Corpora {
 		check("corpora", seen, k.Name, k.Default(), []string{"kind"})
+		if _, ok := k.Default().(corpora.Config); !ok {
+			wrong = append(wrong, fmt.Sprintf("corpora.%s: defaults are %T, want a corpora.Config", k.Name, k.Default()))
+		}
 	}
 	seen = map[string]bool{}
 	for _, k := range r.predictorKinds() {

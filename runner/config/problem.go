@@ -52,6 +52,9 @@ func (p Problem) Error() string {
 	return b.String() + ": " + p.Why
 }
 
+// maxProblems is more than anyone reads.
+const maxProblems = 100
+
 // Problems is everything found wrong with an experiment, in the order of
 // files and lines. It is the error that Load returns.
 type Problems []Problem
@@ -60,6 +63,9 @@ func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
 		lines[i] = p.Error()
+	}
+	if len(ps) == maxProblems {
+		lines = append(lines, fmt.Sprintf("and perhaps more: only %d problems are told at once", maxProblems))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -76,7 +82,7 @@ func (ps Problems) Unwrap() []error {
 // add appends p unless it is there: a parameter that serves many grid points
 // and corpora is wrong once.
 func (ps *Problems) add(p Problem) {
-	if !slices.Contains(*ps, p) {
+	if len(*ps) < maxProblems && !slices.Contains(*ps, p) {
 		*ps = append(*ps, p)
 	}
 }

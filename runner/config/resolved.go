@@ -2,7 +2,6 @@ package config
 
 import (
 	"encoding/json"
-	"fmt"
 	"reflect"
 )
 
@@ -58,7 +57,7 @@ func settings(path string, v reflect.Value, n *node) []Setting {
 	for _, f := range fieldsOf(v) {
 		key, at := join(path, f.name), n.get(f.name)
 		inner := reflect.Indirect(f.value)
-		if inner.Kind() == reflect.Struct && describe(inner.Type()) == "a table" {
+		if inner.Kind() == reflect.Struct && !readsItself(inner.Type()) {
 			list = append(list, settings(key, inner, at)...)
 			continue
 		}
@@ -88,13 +87,7 @@ func asWritten(path string, n *node, keys ...string) []Setting {
 }
 
 // splitKey undoes join.
-func splitKey(key string) []string {
-	path, err := parseKey(key)
-	if err != nil {
-		panic(fmt.Sprintf("config: key %q: %v", key, err))
-	}
-	return path
-}
+func splitKey(key string) []string { return (&scanner{src: key}).key() }
 
 // JSON is the resolved experiment in canonical form, to be stored with its
 // results: two files that mean the same give the same bytes. Things stay in

@@ -37,9 +37,17 @@ func (s source) origin() Origin {
 	return s[0].n.from
 }
 
-// valueError is how predictors say that a parameter is out of range:
+var valueError = regexp.MustCompile(`^(?s)(?:[^=]*: )?([A-Za-z][\w.-]*) = (.*?)(?:, (want .*)|: (.*))$`)
+
+// cutValueError takes apart what predictors say of a parameter out of range:
 // "markov: order = 0, want ≥ 1".
-var valueError = regexp.MustCompile(`^(?s)(?:[^=]*: )?([A-Za-z][\w.-]*) = (.*?), (want .*)$`)
+func cutValueError(err error) (key, got, why string, ok bool) {
+	m := valueError.FindStringSubmatch(err.Error())
+	if m == nil {
+		return "", "", "", false
+	}
+	return m[1], m[2], m[3] + m[4], true
+}
 
 // problems says of each error in err, which Validate or New returned, where
 // the value it complains of was written.
@@ -54,20 +62,24 @@ func (s source) problems(config any, err error) Problems {
 		}
 		return ps
 	}
-	m := valueError.FindStringSubmatch(err.Error())
-	if m == nil || !hasParam(reflect.ValueOf(config), strings.Split(m[1], ".")) {
+	param, got, why, ok := cutValueError(err)
+	if !ok || !hasParam(reflect.ValueOf(config), strings.Split(param, ".")) {
 		return Problems{{At: s.origin(), Key: s[0].path, Why: err.Error()}}
 	}
-	key, at := s.find(m[1])
-	return Problems{{At: at, Key: key, Got: m[2], Why: m[3]}}
+	key, at := s.find(param)
+	return Problems{{At: at, Key: key, Got: got, Why: why}}
 }
 
-// hasParam reports whether the path leads to a parameter of the struct v.
+// hasParam reports whether the path leads to a parameter of the struct v; what
+// is within a type that reads itself is believed.
 func hasParam(v reflect.Value, path []string) bool {
 	for _, k := range path {
 		v = reflect.Indirect(v)
 		if v.Kind() != reflect.Struct {
 			return false
+		}
+		if readsItself(v.Type()) {
+			return true
 		}
 		fs := fieldsOf(v)
 		i := fs.index(k)
