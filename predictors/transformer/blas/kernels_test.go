@@ -1,7 +1,11 @@
 package blas
 
 import (
+	"bytes"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -54,4 +58,31 @@ func leading(rows, cols int, transposed bool) int {
 		return rows
 	}
 	return cols
+}
+
+// TestGenerated: the assembly is what the generator writes.
+func TestGenerated(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it compiles the generator")
+	}
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skipf("no Go to run it with: %v", err)
+	}
+	dir := t.TempDir()
+	if out, err := exec.Command("go", "run", "gen.go", dir).CombinedOutput(); err != nil {
+		t.Fatalf("go run gen.go: %v\n%s", err, out)
+	}
+	for _, name := range []string{"gemm_amd64.s", "vector_amd64.s"} {
+		want, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s is not what gen.go writes: run go generate", name)
+		}
+	}
 }
