@@ -112,8 +112,10 @@ func (b *builder) point(t *predictorTable, point []choice) Predictor {
 		p.Name += "/" + strings.Join(label, ",")
 	}
 	p.Setup = b.setup(t.kind, from)
-	for _, o := range t.on { // what it says must make sense even where it matches nothing
-		b.setup(t.kind, append(slices.Clip(from), o.layer))
+	for _, o := range t.on { // must make sense even if it matches nothing
+		if !slices.ContainsFunc(t.corpora, func(c Corpus) bool { return Match(o.pattern, c.Name) }) {
+			b.setup(t.kind, append(slices.Clip(from), o.layer))
+		}
 	}
 	for _, c := range t.corpora {
 		from := slices.Clip(from)
