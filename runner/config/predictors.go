@@ -103,7 +103,7 @@ func (b *builder) point(t *predictorTable, point []choice) Predictor {
 	var label []string
 	for _, c := range point {
 		if !c.axis.fixed {
-			v := GridValue{c.axis.key(), strings.Trim(c.value.String(), `"`)}
+			v := GridValue{c.axis.key(), c.value.label()}
 			p.Grid = append(p.Grid, v)
 			label = append(label, v.Key+"="+v.Value)
 		}
@@ -290,12 +290,11 @@ func (b *builder) grid(t *predictorTable) []axis {
 		}
 		seen := map[string]bool{}
 		for _, v := range a.values {
-			if text := v.String(); seen[text] {
+			if text := v.label(); seen[text] {
 				b.refuse(path+"."+a.key(), at, "want different values, not %s twice", clip(text))
 				return true
-			} else {
-				seen[text] = true
 			}
+			seen[v.label()] = true
 		}
 		return false
 	})

@@ -293,6 +293,14 @@ func (n *node) String() string {
 	return fmt.Sprint(n.scalar)
 }
 
+// label is the value in the name of a grid point: strings without quotes.
+func (n *node) label() string {
+	if s, ok := n.scalar.(string); ok {
+		return s
+	}
+	return n.String()
+}
+
 // plain is the value as toml.Decode gives it to an interface.
 func (n *node) plain() any {
 	switch {
