@@ -37,7 +37,8 @@ const (
 	gridFinest = 4096   // M at most: with two states the gap is then far below gridGap
 	gridStates = 4      // with more, so many points are too coarse a grid
 	gridGap    = 1e-4   // a bracket wider than this, in bits, is no knowledge
-	gridSteps  = 20_000 // at most
+	gridSteps  = 5000   // at most: either bound holds at any time, only not as tightly
+	gridCalm   = 100    // steps without gain, in bits, of gridGap/1000 end the search
 )
 
 // newBeliefGrid lets both sets of beliefs run until they hardly change. It is
@@ -160,15 +161,15 @@ func (h *HMM) follow(v, b []float64, x int) (sum float64) {
 }
 
 // runUpper starts with the one belief π. Any time's set gives a bound; they
-// are run until the bound for the next symbol has settled.
+// are run until the bound for the next symbol no longer falls.
 func (g *beliefGrid) runUpper() {
 	h, d := g.h, g.h.n-1
 	n := len(g.point)
 	now, next := rows(n, h.n), rows(n, h.n) // mass times belief
 	copy(now[0], h.pi)
 	y, frac, v := make([]int, d), make([]float64, d), make([]float64, h.n)
-	E, before, calm := h.ahead(1), math.Inf(1), 0
-	for range gridSteps {
+	E, least, calm := h.ahead(1), math.Inf(1), 0
+	for step := 0; step < gridSteps && calm < gridCalm; step++ {
 		for _, b := range now {
 			for x := range h.a {
 				if sum := h.follow(v, b, x); sum > 0 {
@@ -185,12 +186,9 @@ func (g *beliefGrid) runUpper() {
 		}
 		now, next = next, now
 		g.setUpper(now)
-		bits := g.average(g.upper, g.mean, E)
-		if calm++; before-bits > 1e-9 || bits-before > 1e-9 {
-			calm = 0
-		}
-		if before = bits; calm == 100 {
-			break
+		calm++
+		if bits := g.average(g.upper, g.mean, E); bits < least-gridGap/1000 {
+			least, calm = bits, 0
 		}
 	}
 }

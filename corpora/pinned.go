@@ -94,7 +94,7 @@ func goroots(ctx context.Context) (roots []string) {
 
 // builtWith is GOROOT as it was at build time, or as the environment has it.
 // It is deprecated for being no more than a guess, which is what it is here.
-func builtWith() string { return runtime.GOROOT() }
+var builtWith = runtime.GOROOT
 
 // goCommand finds the go command on PATH or below GOROOT.
 func goCommand() (string, error) {
