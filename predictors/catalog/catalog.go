@@ -5,6 +5,12 @@ package catalog
 
 import (
 	"horizon/predictors"
+	"horizon/predictors/baseline"
+	"horizon/predictors/kernel"
+	"horizon/predictors/lempelziv"
+	"horizon/predictors/markov"
+	"horizon/predictors/oracle"
+	"horizon/predictors/transformer"
 )
 
 // A Kind is one kind of predictor.
@@ -15,6 +21,7 @@ type Kind struct {
 	Paper   string // who proposed it, and where
 	Default func() predictors.Config
 	Tiny    func() predictors.Config // a small one for the conformance suite
+	Random  bool                     // its training draws on the seed, so that seeds make replicates
 	Oracle  bool                     // needs to know the process; runs on known processes only
 	// Skip names checks of the conformance suite it cannot pass, each with
 	// its reason. A skip that would pass fails.
@@ -22,7 +29,24 @@ type Kind struct {
 }
 
 // Kinds lists the predictors.
-var Kinds = []Kind{}
+var Kinds = []Kind{
+	{Name: "uniform", Version: 1, Doc: "every symbol alike", Paper: "the worst a predictor need be: log₂ A bits",
+		Default: baseline.DefaultUniform, Tiny: baseline.TinyUniform, Skip: contextFree},
+	{Name: "unigram", Version: 1, Doc: "symbol frequencies, with δ added to each", Paper: "Krichevsky & Trofimov 1981",
+		Default: baseline.DefaultUnigram, Tiny: baseline.TinyUnigram, Skip: contextFree},
+	{Name: "kneser-ney", Version: 1, Doc: "interpolated modified Kneser-Ney n-grams", Paper: "Kneser & Ney 1995; Chen & Goodman 1999",
+		Default: markov.DefaultKneserNey, Tiny: markov.TinyKneserNey},
+	{Name: "lz78", Version: 1, Doc: "LZ78 tree with a Dirichlet prior at each node, tuned on the validation part", Paper: "Ziv & Lempel 1978; Sagan & Weissman 2024",
+		Default: lempelziv.DefaultLZ78, Tiny: lempelziv.TinyLZ78},
+	{Name: "nadaraya-watson", Version: 1, Doc: "kernel smoothing over all training contexts, bandwidths by blocked cross-validation", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
+		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
+	{Name: "transformer", Version: 1, Doc: "decoder-only transformer, pre-norm, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
+		Default: transformer.Default, Tiny: transformer.Tiny},
+	{Name: "oracle", Version: 1, Doc: "the exact Bayes filter of a known process", Paper: "the best a predictor can be", Oracle: true,
+		Default: oracle.DefaultOracle, Tiny: oracle.TinyOracle},
+}
+
+var contextFree = map[string]string{"near-entropy": "it knows no context"}
 
 // A CoderKind is one kind of everyday compressor.
 type CoderKind struct {
@@ -34,7 +58,13 @@ type CoderKind struct {
 }
 
 // Coders lists the compressors that stand beside the predictors as baselines.
-var Coders = []CoderKind{}
+var Coders = []CoderKind{
+	{Name: "gzip", Version: 1, Doc: "LZ77 in a window of 32 KiB, Huffman codes", Paper: "Deutsch 1996", Default: baseline.DefaultGzip},
+	{Name: "bzip2", Version: 1, Doc: "Burrows-Wheeler transform, Huffman codes", Paper: "Burrows & Wheeler 1994; Seward 1996", Default: baseline.DefaultBzip2},
+	{Name: "zstd", Version: 1, Doc: "LZ77 with finite-state entropy codes", Paper: "Collet & Kucherawy 2021", Default: baseline.DefaultZstd},
+	{Name: "brotli", Version: 1, Doc: "LZ77 with a dictionary and context-dependent Huffman codes", Paper: "Alakuijala & Szabadka 2016", Default: baseline.DefaultBrotli},
+	{Name: "xz", Version: 1, Doc: "LZMA2: LZ77 with arithmetic coding in small contexts", Paper: "Pavlov 1998", Default: baseline.DefaultXz},
+}
 
 // Find returns the predictor kind of that name.
 func Find(name string) (Kind, bool) {
