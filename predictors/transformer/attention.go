@@ -1,6 +1,10 @@
 package transformer
 
-import "math"
+import (
+	"math"
+
+	"horizon/predictors/transformer/blas"
+)
 
 // strip is how many queries are multiplied with the keys at once. A causal
 // row ends at its own position, so strips skip almost half of the square.
@@ -55,30 +59,21 @@ func (d dims) attend(y, p, q []float32, ldq int, k, v []float32, ldk, first, m i
 		rows := min(strip, m-i)
 		n := first + i + rows // keys the last row of the strip may see
 		p := p[i*d.W:]
-		matmulNT(rows, n, d.D, q[i*ldq:], ldq, k, ldk, 0, p, d.W)
+		blas.NT(rows, n, d.D, q[i*ldq:], ldq, k, ldk, 0, p, d.W)
 		for r := range rows {
 			own := first + i + r + 1
 			softmax(p[r*d.W:][:own], scale)
 			clear(p[r*d.W+own : r*d.W+n])
 		}
-		matmulNN(rows, d.D, n, p, d.W, v, ldk, 0, y[i*d.C:], d.C)
+		blas.NN(rows, d.D, n, p, d.W, v, ldk, 0, y[i*d.C:], d.C)
 	}
 }
 
 // softmax replaces s by exp(scale·s_j)/Σ exp(scale·s_j).
 func softmax(s []float32, scale float32) {
-	top := s[0]
-	for _, v := range s {
-		top = max(top, v)
-	}
-	for j, v := range s {
-		s[j] = (v - top) * scale
-	}
-	exp(s)
-	r := float32(1 / sum(s))
-	for j := range s {
-		s[j] *= r
-	}
+	blas.Scale(s, scale)
+	blas.ExpShifted(s, s, blas.Max(s))
+	blas.Scale(s, 1/blas.Sum(s))
 }
 
 // attentionBack takes s.c, the gradient of the heads' results, to s.qkv.
@@ -110,19 +105,19 @@ func (d dims) attendBack(dqkv, qkv, dy, p, ds []float32, n int) {
 		rows := min(strip, n-i)
 		n := i + rows
 		p, dy := p[i*d.W:], dy[i*d.C:]
-		matmulTN(n, d.D, rows, p, d.W, dy, d.C, 1, dv, ld)
-		matmulNT(rows, n, d.D, dy, d.C, v, ld, 0, ds, d.W)
+		blas.TN(n, d.D, rows, p, d.W, dy, d.C, 1, dv, ld)
+		blas.NT(rows, n, d.D, dy, d.C, v, ld, 0, ds, d.W)
 		for r := range rows {
 			softmaxBack(ds[r*d.W:][:n], p[r*d.W:][:n], scale)
 		}
-		matmulNN(rows, d.D, n, ds, d.W, k, ld, 0, dq[i*ld:], ld)
-		matmulTN(n, d.D, rows, ds, d.W, q[i*ld:], ld, 1, dk, ld)
+		blas.NN(rows, d.D, n, ds, d.W, k, ld, 0, dq[i*ld:], ld)
+		blas.TN(n, d.D, rows, ds, d.W, q[i*ld:], ld, 1, dk, ld)
 	}
 }
 
 // softmaxBack replaces dp by the gradient of the scores before the scale.
 func softmaxBack(dp, p []float32, scale float32) {
-	mean := float32(dot(dp, p))
+	mean := blas.Dot(dp, p)
 	for j, w := range p[:len(dp)] {
 		dp[j] = w * (dp[j] - mean) * scale
 	}

@@ -1,5 +1,7 @@
 package transformer
 
+import "horizon/predictors/transformer/blas"
+
 // embed sets x [m,C] to E[id] + P[t], t from first on (Phuong & Hutter 2022,
 // Algorithms 1 and 2).
 func (d dims) embed(x []float32, w *weights, ids []int32, first int) {
@@ -17,18 +19,18 @@ func (d dims) embed(x []float32, w *weights, ids []int32, first int) {
 func (d dims) embedBack(dw *weights, dx []float32, ids []int32) {
 	for i, id := range ids {
 		row := dx[i*d.C : (i+1)*d.C]
-		add(dw.tok[int(id)*d.C:][:d.C], row)
-		add(dw.pos[i*d.C:][:d.C], row)
+		blas.Axpy(dw.tok[int(id)*d.C:][:d.C], 1, row)
+		blas.Axpy(dw.pos[i*d.C:][:d.C], 1, row)
 	}
 }
 
 // unembed sets logits [m,A] to f [m,C] Uᵀ (Algorithm 7, before its softmax).
 func (d dims) unembed(logits, f []float32, w *weights, m int) {
-	matmulNT(m, d.A, d.C, f, d.C, w.head, d.C, 0, logits, d.A)
+	blas.NT(m, d.A, d.C, f, d.C, w.head, d.C, 0, logits, d.A)
 }
 
 // unembedBack sets df = dlogits U and adds dlogitsᵀ f to the gradient of U.
 func (d dims) unembedBack(df []float32, dw *weights, dlogits, f []float32, w *weights, m int) {
-	matmulNN(m, d.C, d.A, dlogits, d.A, w.head, d.C, 0, df, d.C)
-	matmulTN(d.A, d.C, m, dlogits, d.A, f, d.C, 1, dw.head, d.C)
+	blas.NN(m, d.C, d.A, dlogits, d.A, w.head, d.C, 0, df, d.C)
+	blas.TN(d.A, d.C, m, dlogits, d.A, f, d.C, 1, dw.head, d.C)
 }

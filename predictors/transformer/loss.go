@@ -1,6 +1,10 @@
 package transformer
 
-import "math"
+import (
+	"math"
+
+	"horizon/predictors/transformer/blas"
+)
 
 // crossEntropy returns Σ_i −ln softmax(logits_i)[y_i] over the rows from skip
 // on and, if scale is not zero, replaces logits by scale times the gradient.
@@ -8,25 +12,15 @@ import "math"
 func crossEntropy(logits []float32, ids []int32, A, skip int, scale float32) (nats float64) {
 	for i := skip; i < len(ids); i++ {
 		row, y := logits[i*A:(i+1)*A], ids[i]
-		top := row[0]
-		for _, v := range row {
-			top = max(top, v)
-		}
+		top := blas.Max(row)
 		own := row[y] - top
-		for j := range row {
-			row[j] -= top
+		blas.ExpShifted(row, row, top)
+		total := blas.Sum(row)
+		nats += math.Log(float64(total)) - float64(own)
+		if scale != 0 {
+			blas.Scale(row, scale/total)
+			row[y] -= scale
 		}
-		exp(row)
-		total := sum(row)
-		nats += math.Log(total) - float64(own)
-		if scale == 0 {
-			continue
-		}
-		r := scale / float32(total)
-		for j := range row {
-			row[j] *= r
-		}
-		row[y] -= scale
 	}
 	return nats
 }

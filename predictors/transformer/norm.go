@@ -1,6 +1,10 @@
 package transformer
 
-import "math"
+import (
+	"math"
+
+	"horizon/predictors/transformer/blas"
+)
 
 // normEps keeps the deviation away from zero (PyTorch's default).
 const normEps = 1e-5
@@ -15,11 +19,11 @@ func layerNorm(y, n, r, x, gain, bias []float32) {
 	C := len(gain)
 	for i := range r {
 		x, n, y := x[i*C:][:C], n[i*C:][:C], y[i*C:][:C]
-		mean := float32(sum(x) / float64(C))
+		mean := blas.Sum(x) / float32(C)
 		for j, v := range x {
 			n[j] = v - mean
 		}
-		s := float32(1 / math.Sqrt(dot(n, n)/float64(C)+normEps))
+		s := float32(1 / math.Sqrt(float64(blas.Dot(n, n))/float64(C)+normEps))
 		r[i] = s
 		bias := bias[:C]
 		for j, g := range gain {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"horizon/predictors"
+	"horizon/predictors/transformer/blas"
 )
 
 // shards is into how many parts a batch is cut. It is part of the result,
@@ -45,7 +46,8 @@ type trainer struct {
 	losses []float64 // of each validation window, in nats
 
 	step  int
-	now   update
+	now   blas.AdamW // the optimizer at this step
+	clip  float32    // what it scales the gradient by
 	best  []float32
 	since struct { // the last look
 		nats    float64
@@ -71,7 +73,7 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 	n := len(m.params)
 	t := &trainer{
 		model: m,
-		adam:  adam{m: make([]float32, n), v: make([]float32, n), beta2: m.cfg.Beta2, decay: m.cfg.WeightDecay},
+		adam:  adam{m: make([]float32, n), v: make([]float32, n)},
 		draw:  newSampler(d.Train, m.W, rand.New(rand.NewPCG(seed, streamBatch))),
 		best:  make([]float32, n),
 		valid: m.validWindows(d.Valid),
@@ -137,13 +139,13 @@ func (t *trainer) advance() float64 {
 		nats += t.shards[i].nats
 		squares += t.shards[i].squares
 	}
-	clip := 1.0
+	t.clip = 1
 	if norm := math.Sqrt(squares); norm > t.cfg.Clip { // Pascanu, Mikolov & Bengio 2013
-		clip = t.cfg.Clip / norm
+		t.clip = float32(t.cfg.Clip / norm)
 	}
-	t.now = t.adam.at(t.step+1, t.cfg.learningRate(t.step), clip)
-	t.team.run(t, (*trainer).update, 0)
 	t.step++
+	t.now = t.cfg.rule(t.step)
+	t.team.run(t, (*trainer).update, 0)
 	t.seen += int64(symbols)
 	t.since.nats += nats
 	t.since.symbols += int64(symbols)
@@ -206,22 +208,25 @@ func (t *trainer) reduce(i int, _ float32) {
 	from, to := t.part(i)
 	g := t.shards[0].grads[from:to]
 	for j := 1; j < shards; j++ {
-		add(g, t.shards[j].grads[from:to])
+		blas.Axpy(g, 1, t.shards[j].grads[from:to])
 	}
-	t.shards[i].squares = dot(g, g)
+	t.shards[i].squares = float64(blas.Dot(g, g))
 }
 
 // update applies the optimizer to part i. Only matrices decay.
 func (t *trainer) update(i int, _ float32) {
 	from, to := t.part(i)
 	middle := min(max(t.matrices, from), to)
-	apply := func(u update, from, to int) {
-		u.apply(t.params[from:to], t.shards[0].grads[from:to], t.adam.m[from:to], t.adam.v[from:to])
-	}
-	u := t.now
-	apply(u, from, middle)
-	u.decay = 0
-	apply(u, middle, to)
+	rule := t.now
+	t.apply(rule, from, middle)
+	rule.Decay = 0
+	t.apply(rule, middle, to)
+}
+
+func (t *trainer) apply(rule blas.AdamW, from, to int) {
+	g := t.shards[0].grads[from:to]
+	blas.Scale(g, t.clip)
+	rule.Step(t.params[from:to], g, t.adam.m[from:to], t.adam.v[from:to])
 }
 
 // A sampler draws training windows.

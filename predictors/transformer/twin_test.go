@@ -206,7 +206,7 @@ var shapes = []struct {
 }{
 	{Config{Layers: 2, Heads: 2, Width: 4, Window: 5, Tied: true}, 3, []int{5, 3}},
 	{Config{Layers: 2, Heads: 2, Width: 6, Window: 5, Tied: false}, 4, []int{1, 5, 2}},
-	{Config{Layers: 1, Heads: 1, Width: 5, Window: 2*strip + 5, Tied: false}, 2, []int{2*strip + 5, strip, strip + 1}},
+	{Config{Layers: 1, Heads: 1, Width: 3, Window: 2*strip + 1, Tied: false}, 2, []int{2*strip + 1, strip}},
 	{Config{Layers: 1, Heads: 3, Width: 24, Window: 4, Tied: true}, 2, []int{4, 4}},
 }
 
