@@ -210,14 +210,6 @@ func (g *beliefGrid) setUpper(sums [][]float64) {
 	}
 }
 
-func rows(n, m int) [][]float64 {
-	flat, out := make([]float64, n*m), make([][]float64, n)
-	for i := range out {
-		out[i] = flat[i*m : (i+1)*m]
-	}
-	return out
-}
-
 // A move takes a share of a grid point's mass to another.
 type move struct {
 	to int32

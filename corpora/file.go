@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,7 +53,7 @@ func (f *File) Load(ctx context.Context, env Env) (*Corpus, error) {
 	}
 	stored, err := os.Open(path)
 	if err != nil {
-		return nil, &Unavailable{env.Name, err.Error(), err}
+		return nil, &Unavailable{env.Name, fmt.Sprintf("%s: %v", f.Path, plain(err)), err}
 	}
 	defer stored.Close()
 	raw, err := decompress(stopping{ctx, stored}, path, maxText)
@@ -64,6 +65,15 @@ func (f *File) Load(ctx context.Context, env Env) (*Corpus, error) {
 	}
 	// Where the user keeps it says nothing about what it is.
 	return f.build(ctx, env, source{"file", "file " + filepath.Base(path), f.Licence, raw})
+}
+
+// plain is what the system says, without the machine's path.
+func plain(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 // check refuses bytes other than the wanted ones; 0 and "" want nothing.

@@ -152,7 +152,7 @@ bytes = -1`, `bytes = -1, want ≥ 0`},
 func TestFileMissing(t *testing.T) {
 	_, err := load(t, t.TempDir(), `path = "none.txt"`)
 	var gone *Unavailable
-	if !errors.As(err, &gone) || gone.Corpus != "mine" || !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "corpora.mine: cannot be had: ") {
+	if !errors.As(err, &gone) || gone.Corpus != "mine" || !errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(err.Error(), "corpora.mine: cannot be had: none.txt: ") {
 		t.Errorf("error %v, want Unavailable", err)
 	}
 }

@@ -2,6 +2,7 @@ package corpora
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,7 +30,10 @@ func defaultGoSource() *GoSource {
 
 // Load reads the toolchain's source.
 func (g *GoSource) Load(ctx context.Context, env Env) (*Corpus, error) {
-	reason := error(fmt.Errorf("no Go toolchain found (neither a go command nor GOROOT)"))
+	if err := g.Validate(); err != nil {
+		return nil, fmt.Errorf("corpora.%s: %w", env.Name, err)
+	}
+	reason := errNoGo
 	for _, root := range goroots(ctx) {
 		// The src of a distribution's Go may be a link, which a walk does not follow.
 		src, err := filepath.EvalSymlinks(filepath.Join(root, "src"))
@@ -49,6 +53,8 @@ func (g *GoSource) Load(ctx context.Context, env Env) (*Corpus, error) {
 	}
 	return nil, &Unavailable{env.Name, reason.Error(), reason}
 }
+
+var errNoGo = errors.New("no Go toolchain found (neither a go command nor GOROOT)")
 
 // goFiles joins the files. WalkDir goes in lexical order.
 func goFiles(ctx context.Context, src fs.FS, tests bool) (out []byte, err error) {

@@ -324,16 +324,6 @@ func (h *HMM) step(state int, u float64) (x Symbol, to int) {
 	return x, to // u fell into the rounding error above the last sum
 }
 
-// emission sets p[x] = P(x | state i).
-func (h *HMM) emission(p []float64, i int) {
-	for x := range p {
-		p[x] = 0
-		for _, e := range h.on(i, x) {
-			p[x] += e.p
-		}
-	}
-}
-
 // Entropy is h in bits per symbol. If the process is unifilar,
 //
 //	h = Σ_s π_s H(x | s)                              (Shannon 1948, theorem 5)
@@ -365,9 +355,8 @@ func (h *HMM) OptimalAhead(k int) (bits float64, ok bool) {
 
 // ahead is T^{k-1} E.
 func (h *HMM) ahead(k int) [][]float64 {
-	E, next := make([][]float64, h.n), make([][]float64, h.n)
+	E, next := rows(h.n, h.a), rows(h.n, h.a)
 	for i := range E {
-		E[i], next[i] = make([]float64, h.a), make([]float64, h.a)
 		h.emission(E[i], i)
 	}
 	for range k - 1 {
@@ -382,6 +371,25 @@ func (h *HMM) ahead(k int) [][]float64 {
 		E, next = next, E
 	}
 	return E
+}
+
+// emission sets p[x] = P(x | state i).
+func (h *HMM) emission(p []float64, i int) {
+	for x := range p {
+		p[x] = 0
+		for _, e := range h.on(i, x) {
+			p[x] += e.p
+		}
+	}
+}
+
+// rows makes n rows of m zeros.
+func rows(n, m int) [][]float64 {
+	flat, out := make([]float64, n*m), make([][]float64, n)
+	for i := range out {
+		out[i] = flat[i*m : (i+1)*m : (i+1)*m]
+	}
+	return out
 }
 
 // entropy is H(p) in bits.

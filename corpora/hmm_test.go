@@ -16,7 +16,7 @@ var laws = []Law{
 	&Coin{P: 0.3}, &IID{Probabilities: []float64{0.2, 0, 0.5, 0.3}},
 	&GoldenMean{P: 0.5}, &Even{P: 0.5}, &RRXOR{}, &Nemo{P: 0.5, Q: 0.5}, &Z1R{P: 0.5},
 	&Mess3{X: 0.05, A: 0.85}, &SNS{P: 0.5, Q: 0.5}, &NoisyPeriodic{Word: "0120", Flip: 0.1},
-	&RegimeCoin{Switch: 0.01, P: 0.9}, &DirichletMarkov{Order: 2, Alphabet: 3, Concentration: 0.5},
+	&RegimeCoin{Switch: 0.01, P: 0.9}, &Copy{Lag: 4, Flip: 0.1}, &DirichletMarkov{Order: 2, Alphabet: 3, Concentration: 0.5},
 	&Matrices{T: [][][]float64{{{0, 0.5, 0}, {0, 0, 0}, {0, 0.2, 0}}, {{0.5, 0, 0}, {1, 0, 0}, {0.8, 0, 0}}}},
 }
 
@@ -48,6 +48,8 @@ func TestKnownOptima(t *testing.T) {
 		{&NoisyPeriodic{Word: "0010111", Flip: 0.1}, flat(h2(0.1))},
 		{&NoisyPeriodic{Word: "01", Flip: 0.5}, flat(1)},
 		{&NoisyPeriodic{Word: "0213", Flip: 0.2}, flat(h2(0.2) + 0.2*math.Log2(3))},
+		{&Copy{Lag: 16, Flip: 0.1}, map[int]float64{1: .469, 16: .469, 17: .680, 32: .680}},
+		{&Copy{Lag: 3, Flip: 0.2}, map[int]float64{3: h2(0.2), 4: h2((1 - 0.36) / 2), 7: h2((1 - 0.216) / 2)}},
 		{&RegimeCoin{Switch: 0.01, P: 0.9}, map[int]float64{1: .5343, 2: .5556, 8: .6621, 32: .8791, 128: .9976}},
 		{&RegimeCoin{Switch: 0.01, P: 0.7}, map[int]float64{1: .9184}},
 		{&Coin{P: 0.1}, flat(h2(0.1))},
@@ -57,7 +59,7 @@ func TestKnownOptima(t *testing.T) {
 		p := hmm(t, tt.law)
 		for k, want := range tt.want {
 			got, ok := p.OptimalAhead(k)
-			if !ok || math.Abs(got-want) > 6e-5 {
+			if !ok || math.Abs(got-want) > 6e-5 && !threeDigits(got, want) {
 				t.Errorf("%T%+v: L_%d* = %.5f (known: %v), want %.4f", tt.law, tt.law, k, got, ok, want)
 			}
 		}
@@ -69,6 +71,12 @@ func TestKnownOptima(t *testing.T) {
 	if _, ok := hmm(t, &Even{P: 0.5}).OptimalAhead(0); ok {
 		t.Error("L_0* is known")
 	}
+}
+
+// threeDigits says whether want is given, and met, to three digits only, as
+// the programme has copy's.
+func threeDigits(got, want float64) bool {
+	return math.Round(want*1e3)/1e3 == want && math.Round(got*1e3)/1e3 == want
 }
 
 // An order-m Markov chain's L_k*, from the definition: the mean over contexts

@@ -76,7 +76,7 @@ var (
 
 // Kinds lists the corpora. Its order is that of tables.
 var Kinds = []Kind{
-	{Name: "file", Doc: "a file of the user: plain, gzip, bzip2, xz, zstd or brotli", Source: "path", Unit: "byte", Licence: "the user's",
+	{Name: "file", Doc: "a file of the user: plain, gzip, bzip2, xz, zstd or brotli", Source: "a file of the user", Unit: "byte", Licence: "the user's",
 		Default: func() Config { return &File{Options: defaults()} }},
 	pinned(Kind{Name: "opticks", Doc: "Newton, Opticks (4th ed., 1730): English prose", Unit: "byte", Licence: "public domain",
 		Bytes: 567_198, SHA256: "d4a9ac22462b35e7821a4f2706c211093da678620a8f9997989ee7cf8d507bbd",
@@ -108,6 +108,7 @@ var Kinds = []Kind{
 	process("noisy-periodic", "a word over and over, each symbol changed with some probability", func() Config {
 		return &NoisyPeriodic{Word: "00010111", Flip: 0.1, ProcessOptions: draws()}
 	}),
+	process("copy", "what was said m symbols ago, with errors: 2^m states", func() Config { return &Copy{Lag: 16, Flip: 0.1, ProcessOptions: draws()} }),
 	process("regime-coin", "a biased coin whose bias changes sides now and then", func() Config { return &RegimeCoin{Switch: 0.01, P: 0.9, ProcessOptions: draws()} }),
 	process("dirichlet-markov", "Markov of order m with random rows", func() Config {
 		return &DirichletMarkov{Order: 2, Alphabet: 4, Concentration: 0.5, ProcessOptions: draws()}

@@ -99,6 +99,8 @@ func TestProcessRanges(t *testing.T) {
 		{"noisy-periodic", `flip = 1.1`, "flip = 1.1, want 0 to 1"},
 		{"regime-coin", `switch = 0.0`, "switch = 0, want more than 0"},
 		{"regime-coin", `p = 1.5`, "p = 1.5, want 0 to 1"},
+		{"copy", `lag = 17`, "lag = 17, want 1 to 16"},
+		{"copy", `flip = 0.0`, "flip = 0, want more than 0"},
 		{"coin", `p = -1.0`, "p = -1, want 0 to 1"},
 		{"iid", ``, "probabilities: 0 symbols, want 1 to 256"},
 		{"iid", `probabilities = [0.5, 0.6]`, "sum of probabilities = 1.1, want"},

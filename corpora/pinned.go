@@ -30,6 +30,9 @@ type origin interface {
 // Load takes the text from the first origin that can be had, and checks it.
 // An origin that has other bytes than the pinned ones is not passed over.
 func (p *Pinned) Load(ctx context.Context, env Env) (*Corpus, error) {
+	if err := p.Validate(); err != nil {
+		return nil, fmt.Errorf("corpora.%s: %w", env.Name, err)
+	}
 	var missing []error
 	for _, o := range p.from {
 		raw, from, err := o.read(ctx)
@@ -73,7 +76,7 @@ func (f toolchainFile) read(ctx context.Context) ([]byte, string, error) {
 		missing = append(missing, err)
 	}
 	if len(missing) == 0 {
-		return nil, "", fmt.Errorf("%s: no Go toolchain found (neither a go command nor GOROOT)", f)
+		return nil, "", fmt.Errorf("%s: %w", f, errNoGo)
 	}
 	return nil, "", errors.Join(missing...)
 }

@@ -134,10 +134,10 @@ func anySplit(t *rapid.T) Split {
 	case 0:
 		return HalfHalf()
 	case 1:
-		return Counts(rapid.IntRange(0, 30).Draw(t, "train"), rapid.IntRange(0, 30).Draw(t, "valid"), rapid.IntRange(1, 30).Draw(t, "test"))
+		return Counts(rapid.IntRange(0, 10).Draw(t, "train"), rapid.IntRange(0, 10).Draw(t, "valid"), rapid.IntRange(1, 10).Draw(t, "test"))
 	}
-	train := rapid.Float64Range(0, 0.9).Draw(t, "train")
-	valid := rapid.Float64Range(0, 0.95-train).Draw(t, "valid")
+	train := rapid.Float64Range(0.1, 0.8).Draw(t, "train")
+	valid := rapid.SampledFrom([]float64{0, (1 - train) / 2}).Draw(t, "valid")
 	return Fractions(train, valid, 1-train-valid)
 }
 
