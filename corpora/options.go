@@ -133,16 +133,13 @@ type coded struct {
 func (c *coded) part(role string, a, b int) Part {
 	from, to := c.offset(a), c.offset(b)
 	p := Part{Role: role, First: a, Symbols: b - a, Bytes: int64(to - from), text: c.text[from:to]}
-	p.Continues = a > 0 && a < b
+	p.Continues = a > 0 && a < b && c.docEnd(a-1) != a
 	for at, end := a, 0; at < b; at = end {
 		end = min(b, c.docEnd(at))
 		p.Docs = append(p.Docs, c.symbols[at:end:end])
 		if c.widths != nil {
 			p.Widths = append(p.Widths, c.widths[at:end:end])
 		}
-	}
-	if a > 0 && c.docEnd(a-1) == a {
-		p.Continues = false
 	}
 	p.SpellBits = c.spell(a, b, from)
 	p.Digest = p.digest(&c.alphabet)
