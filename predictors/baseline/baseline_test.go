@@ -30,8 +30,9 @@ func TestUniform(t *testing.T) {
 }
 
 // Krichevsky & Trofimov's estimate gives a binary string with n₀ zeros and n₁
-// ones the probability (½·3/2···)(½·3/2···)/(n₀+n₁)!, in any order; 110 has
-// ½·¾·(½/3) = 1/16, which Willems, Shtarkov & Tjalkens 1995 print too.
+// ones the probability (½·3/2···)(½·3/2···)/(n₀+n₁)!, in any order: for two of
+// one and one of the other ½·¾·(½/3) = 1/16, as at a node of the worked example
+// of Begleiter, El-Yaniv & Yona 2004.
 func TestUnigramIsKrichevskyTrofimov(t *testing.T) {
 	for _, xs := range [][]predictors.Symbol{{1, 1, 0}, {1, 0, 1}, {0, 1, 1}} {
 		bits, sum := make([]float64, 3), 0.0

@@ -9,7 +9,7 @@ import (
 )
 
 // The frequencies of symbols, with δ added to each count (Lidstone 1920; δ = ½
-// is Krichevsky & Trofimov 1981, eq. 1 for two symbols):
+// is Krichevsky & Trofimov 1981):
 //
 //	p(x) = (n(x) + δ) / (n + δA)
 //

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"horizon/predictors"
@@ -223,6 +224,37 @@ func TestPredictAheadEqualsBruteForce(t *testing.T) {
 		learn(p, noise(rng, c.a, 3)) // must not go on with the old tree
 		check(p)
 		check(p.Fork().(*lz78))
+	}
+}
+
+// Forks share the marginals from the root; whoever needs them first works them
+// out.
+func TestForksLookAheadAtOnce(t *testing.T) {
+	p := mustNew(t, 0.1, 4)
+	learn(p, noise(rand.New(rand.NewPCG(4, 4)), 4, 5000))
+	ks := []int{1, 7, 32}
+	forecast := func(p *lz78) []float64 {
+		ps := [][]float64{make([]float64, 4), make([]float64, 4), make([]float64, 4)}
+		p.PredictAhead(ps, ks)
+		return slices.Concat(ps...)
+	}
+	var wg sync.WaitGroup
+	got := make([][]float64, 8)
+	for i := range got {
+		f := p.Fork().(*lz78)
+		wg.Go(func() {
+			f = f.Fork().(*lz78)
+			f.Observe(predictors.Symbol(i % 4))
+			got[i] = forecast(f)
+		})
+	}
+	wg.Wait()
+	for i := range got {
+		f := p.Fork().(*lz78)
+		f.Observe(predictors.Symbol(i % 4))
+		if !slices.Equal(got[i], forecast(f)) {
+			t.Errorf("fork %d alone forecasts otherwise", i)
+		}
 	}
 }
 

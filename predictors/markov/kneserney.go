@@ -13,8 +13,7 @@ import (
 
 // Interpolated modified Kneser-Ney of order n (Chen & Goodman 1999, section 3;
 // equations numbered as in their report TR-10-98 of 1998; Kneser & Ney 1995 for
-// the counts of the lower orders).
-// With h the last k−1 symbols and h' those without the oldest,
+// the counts of the lower orders). With h the last k−1 symbols and h' those without the oldest,
 //
 //	p(x; h) = (a(hx) − D(a(hx)))/a(h·) + γ(h) p(x; h')
 //	γ(h)    = (D₁ N₁(h) + D₂ N₂(h) + D₃ N₃₊(h)) / a(h·)
@@ -44,9 +43,9 @@ import (
 // append a symbol, and a link leads to the string without its oldest symbol.
 // The state is the longest suffix of the past, below n symbols, that is a
 // node. Learn and Prob are O(n) a symbol at worst, one look-up when nothing is
-// new; Predict is O(A + children of the n contexts). Space is 24 to 32 bytes
-// an n-gram of full length and 44 to 52 a shorter one; their number grows with
-// n and the text.
+// new; Predict is O(A + children of the n contexts). Space is 26 to 32 bytes
+// an n-gram of full length and 46 to 52 a shorter one, spare capacity aside;
+// their number grows with n and the text.
 
 // A KneserNeyConfig configures the kind "kneser-ney".
 type KneserNeyConfig struct {
