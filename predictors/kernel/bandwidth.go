@@ -62,6 +62,12 @@ const (
 	startAlpha = 2
 )
 
+// priorSpread is the standard deviation of a weak normal prior on every ln α_j
+// about ln startAlpha: where the data leave an α_j open, as they do when
+// orders on either side of it do its work, it stays within reason, and the
+// product of many small α_j does not rule out what was merely not seen.
+const priorSpread = 2
+
 // startBandwidths are the fixed values, or those above where none are.
 func startBandwidths(c *NadarayaWatsonConfig, a int) bandwidths {
 	s := newSearch(c, a)
@@ -345,6 +351,16 @@ func (v *validation) loss(alpha []float64) float64 {
 	return sum / float64(v.queries)
 }
 
+// objective is what is minimised: loss, less the logarithm of the prior.
+func (v *validation) objective(alpha []float64) float64 {
+	penalty := 0.0
+	for _, x := range alpha[1:] {
+		z := math.Log(x/startAlpha) / priorSpread
+		penalty += z * z / 2
+	}
+	return v.loss(alpha) + penalty/(math.Ln2*float64(v.queries))
+}
+
 // effective is the geometric mean over the queries of n_eff = 1/Σ_i w_i², w_i
 // being the weight of context i in q_m.
 func (v *validation) effective(w *bandwidths) float64 {
@@ -372,7 +388,7 @@ func (v *validation) effective(w *bandwidths) float64 {
 	return math.Exp(sum / float64(v.queries))
 }
 
-// optimise moves s to a local maximum of the likelihood: line searches in ln β
+// optimise moves s to a local minimum of the objective: line searches in ln β
 // and ln of the shape, each followed by one in every ln α_j, over intervals
 // that shrink as the sweeps go on, until a sweep gains nothing.
 func (v *validation) optimise(ctx context.Context, s *search, report func(predictors.Progress)) error {
@@ -386,9 +402,9 @@ func (v *validation) optimise(ctx context.Context, s *search, report func(predic
 		s.fixed = free.fixed
 	}
 	const sweeps, enough = 12, 1e-4
-	width, best := 1.5, math.Inf(1)
+	width := 1.5
+	best := v.set(factors(s.betas())).objective(s.alpha)
 	for sweep := range sweeps {
-		v.searchAlphas(s, width)
 		for i := range s.curve {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -397,11 +413,11 @@ func (v *validation) optimise(ctx context.Context, s *search, report func(predic
 			v.searchAlphas(s, width)
 			report(predictors.Progress{Stage: "tune", Done: int64(sweep*len(s.curve) + i + 1), Total: int64(sweeps * len(s.curve))})
 		}
-		loss := v.set(factors(s.betas())).loss(s.alpha)
-		if best-loss < enough && sweep > 2 {
+		least := v.objective(s.alpha)
+		if best-least < enough && sweep > 2 {
 			break
 		}
-		best, width = min(best, loss), max(width*0.7, 0.1)
+		best, width = least, max(width*0.7, 0.1)
 	}
 	return nil
 }
@@ -422,7 +438,7 @@ func (v *validation) searchCurve(s *search, i int, width float64) {
 	x := s.curve[i]
 	s.curve[i] = golden(x, max(lo, x-width), min(hi, x+width), func(x float64) float64 {
 		s.curve[i] = x
-		return v.set(factors(s.betas())).loss(s.alpha)
+		return v.set(factors(s.betas())).objective(s.alpha)
 	})
 	v.set(factors(s.betas()))
 }
@@ -431,12 +447,11 @@ func (v *validation) searchAlphas(s *search, width float64) {
 	if s.fixedA {
 		return
 	}
-	v.set(factors(s.betas()))
 	for j := 1; j <= v.lags; j++ {
 		x := math.Log(s.alpha[j])
 		x = golden(x, max(x-width, math.Log(1e-4)), min(x+width, math.Log(1e6)), func(x float64) float64 {
 			s.alpha[j] = math.Exp(x)
-			return v.loss(s.alpha)
+			return v.objective(s.alpha)
 		})
 		s.alpha[j] = math.Exp(x)
 	}
