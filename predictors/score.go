@@ -1,7 +1,7 @@
 package predictors
 
 import (
-	"fmt"
+	"errors"
 	"math"
 )
 
@@ -39,7 +39,7 @@ func CanLearn(p Predictor) error {
 	_, fits := p.(Fitter)
 	_, learns := p.(Learner)
 	if fits && !learns {
-		return fmt.Errorf("%T is trained in one go and cannot learn symbol by symbol: prequential mode is not defined for it", p)
+		return errors.New("prequential mode is not defined for it: it is trained in one go and cannot learn symbol by symbol")
 	}
 	return nil
 }

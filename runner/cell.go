@@ -1,0 +1,383 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"horizon/corpora"
+	"horizon/predictors"
+	"horizon/predictors/catalog"
+	"horizon/predictors/oracle"
+	"horizon/runner/metrics"
+)
+
+// A job is one cell to be computed: one predictor, trained and evaluated on
+// one corpus in one way. It is complete in itself, so that a child process
+// needs nothing else and an edit of the experiment file during a run changes
+// nothing.
+type job struct {
+	Key      string // the cell's identity
+	TrainKey string // the same without the evaluation
+
+	Kind   string          // of predictor or coder
+	Config json.RawMessage // its resolved parameters
+	Seed   uint64          // of training
+
+	CorpusKind   string
+	CorpusConfig json.RawMessage
+	CorpusEnv    corpora.Env
+	Digests      [3]string // of train, valid and test as planned
+
+	Protocol  metrics.Protocol
+	Proof     bool   // encode and decode the test part
+	ModelFile string // where the trained model is, or goes if SaveModel
+	SaveModel bool
+}
+
+// An outcome is what a cell's computation found.
+type outcome struct {
+	Scores       []metrics.Score
+	Blocks       []metrics.Block
+	OracleBlocks []metrics.Block // of the exact Bayes filter, on known processes
+	Curve        []curvePoint
+	Chosen       map[string]float64 // parameters that training chose
+	TrainSymbols int
+	TestSymbols  int
+	TestBytes    int64
+	TrainSeconds float64
+	EvalSeconds  float64
+	ModelBytes   int64
+	Loaded       bool   // the model was loaded and not trained
+	ModelFile    string // if it was saved or loaded
+	Proof        *proof
+}
+
+type curvePoint struct {
+	Metric  string
+	Symbols int64
+	Seconds float64
+	Value   float64
+}
+
+// A proof is an encoding of the test part that was decoded again.
+type proof struct {
+	ClaimedBits float64
+	CodedBytes  int
+	RoundTrip   bool
+}
+
+// unavailable is why a cell cannot be computed here though nothing is wrong
+// with it: its corpus cannot be had, or the protocol is not defined for it.
+type unavailable struct{ reason string }
+
+func (u unavailable) Error() string { return u.reason }
+
+// compute does the job. report is called often with where it stands.
+func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*outcome, error) {
+	c, err := j.corpus(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if k, ok := catalog.FindCoder(j.Kind); ok {
+		return j.price(ctx, k, c)
+	}
+	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: c.Test.Symbols, TestBytes: c.Test.Bytes}
+	p, err := j.train(ctx, c, out, report)
+	if err != nil {
+		return nil, err
+	}
+	if out.ModelBytes, err = predictors.Size(p); err != nil {
+		return nil, err
+	}
+	out.Chosen = predictors.Describe(p)
+	if j.Proof { // before a prequential evaluation changes p
+		if out.Proof, err = j.prove(p, c); err != nil {
+			return nil, err
+		}
+	}
+	start := time.Now()
+	out.Scores, out.Blocks, err = j.evaluate(ctx, p, c, report)
+	out.EvalSeconds = time.Since(start).Seconds()
+	if err != nil {
+		return nil, err
+	}
+	out.Scores = append(out.Scores, derived(out.Scores, c)...)
+	if c.Process != nil {
+		err = j.optimum(ctx, c, out)
+	}
+	return out, err
+}
+
+// corpus loads the corpus and checks that it is still the one that was
+// planned with.
+func (j *job) corpus(ctx context.Context) (*corpora.Corpus, error) {
+	kind, ok := corpora.Find(j.CorpusKind)
+	if !ok {
+		return nil, fmt.Errorf("corpus kind %q: unknown", j.CorpusKind)
+	}
+	config := kind.Default()
+	if err := json.Unmarshal(j.CorpusConfig, config); err != nil {
+		return nil, fmt.Errorf("corpus %s: %w", j.CorpusKind, err)
+	}
+	c, err := config.Load(ctx, j.CorpusEnv)
+	if err != nil {
+		return nil, err
+	}
+	for i, part := range c.Parts() {
+		if part.Digest != j.Digests[i] {
+			return nil, fmt.Errorf("corpus %s: %s part has digest %.12s, %.12s when the run was planned", c.ID, part.Role, part.Digest, j.Digests[i])
+		}
+	}
+	return c, nil
+}
+
+// train returns a trained predictor: the saved one if there is one.
+func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report func(predictors.Progress)) (predictors.Predictor, error) {
+	kind, ok := catalog.Find(j.Kind)
+	if !ok {
+		return nil, fmt.Errorf("predictor kind %q: unknown", j.Kind)
+	}
+	config := kind.Default()
+	if err := json.Unmarshal(j.Config, config); err != nil {
+		return nil, fmt.Errorf("predictor %s: %w", j.Kind, err)
+	}
+	if p, ok := j.load(c, out); ok {
+		return p, nil
+	}
+	p, err := config.New(predictors.Env{Alphabet: c.Alphabet.Size(), Seed: j.Seed, Process: c.Process})
+	if err != nil {
+		return nil, err
+	}
+	if j.Protocol.Learning {
+		if err := predictors.CanLearn(p); err != nil {
+			return nil, unavailable{err.Error()}
+		}
+	}
+	start := time.Now()
+	err = predictors.Train(ctx, p, predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs}, func(m predictors.Progress) {
+		out.TrainSymbols = max(out.TrainSymbols, int(m.Symbols)) // more than the part has, over several epochs
+		if m.Metric != "" {
+			out.Curve = append(out.Curve, curvePoint{m.Metric, m.Symbols, time.Since(start).Seconds(), m.Value})
+		}
+		report(m)
+	})
+	if err != nil {
+		return nil, err
+	}
+	out.TrainSeconds = time.Since(start).Seconds()
+	if j.SaveModel && !kind.Oracle {
+		err = j.save(p, kind, c, out)
+	}
+	return p, err
+}
+
+// load reads the saved model of the same training, if there is a whole one.
+func (j *job) load(c *corpora.Corpus, out *outcome) (predictors.Predictor, bool) {
+	if j.ModelFile == "" {
+		return nil, false
+	}
+	f, err := os.Open(j.ModelFile)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	h, p, err := catalog.Load(f)
+	if err != nil || h.TrainKey != j.TrainKey || h.Alphabet != c.Alphabet.Size() {
+		return nil, false // trained again, and replaced
+	}
+	out.Loaded, out.TrainSeconds, out.ModelFile = true, h.TrainSeconds, j.ModelFile
+	return p, true
+}
+
+func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus, out *outcome) error {
+	if err := os.MkdirAll(filepath.Dir(j.ModelFile), 0o777); err != nil {
+		return err
+	}
+	t, err := renameio.NewPendingFile(j.ModelFile) // whole or not at all
+	if err != nil {
+		return err
+	}
+	defer t.Cleanup()
+	h := catalog.Header{Kind: j.Kind, Version: kind.Version, Config: j.Config, Alphabet: c.Alphabet.Size(), Seed: j.Seed,
+		TrainKey: j.TrainKey, TrainSeconds: out.TrainSeconds, TrainSymbols: c.Train.Symbols, Chosen: predictors.Describe(p)}
+	if err := catalog.Save(t, h, p); err != nil {
+		return err
+	}
+	out.ModelFile = j.ModelFile
+	return t.CloseAtomicallyReplace()
+}
+
+// evaluate walks p over the test part with all metrics.
+func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Block, error) {
+	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block)}
+	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
+		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, predictors.AheadOptions{
+			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}))
+	}
+	err := metrics.Walk(ctx, p, c, j.Protocol, ms, func(done, total int64) {
+		report(predictors.Progress{Stage: "score", Done: done, Total: total})
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	var scores []metrics.Score
+	var blocks []metrics.Block
+	for _, m := range ms {
+		s, b := m.Rows()
+		scores, blocks = append(scores, s...), append(blocks, b...)
+	}
+	return scores, blocks, nil
+}
+
+// derived are the scores that follow from the bits per symbol and what the
+// symbols stand for.
+func derived(scores []metrics.Score, c *corpora.Corpus) (more []metrics.Score) {
+	for _, s := range scores {
+		if s.Metric != "bits_per_symbol" {
+			continue
+		}
+		more = append(more, metrics.Score{Metric: "perplexity", Horizon: 1, N: s.N, Value: math.Exp2(s.Value)})
+		bits := s.Value*float64(s.N) + c.Test.SpellBits
+		if perByte := bits / float64(c.Test.Bytes); !math.IsNaN(perByte) {
+			more = append(more, metrics.Score{Metric: "bits_per_byte", Horizon: 1, N: s.N, Value: perByte})
+		}
+	}
+	return more
+}
+
+// optimum walks the exact Bayes filter of a known process over the same test
+// symbols, so that regret is free of the luck of the draw (programme, fact 5).
+func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) error {
+	best, err := (&oracle.Config{}).New(predictors.Env{Alphabet: c.Alphabet.Size(), Process: c.Process})
+	if err != nil {
+		return err
+	}
+	o := *j
+	o.Protocol.Learning, o.Protocol.Top1 = false, false
+	scores, blocks, err := o.evaluate(ctx, best, c, func(predictors.Progress) {})
+	if err != nil {
+		return fmt.Errorf("oracle: %w", err)
+	}
+	out.OracleBlocks = blocks
+	for _, s := range scores {
+		switch s.Metric {
+		case "bits_per_symbol":
+			out.Scores = append(out.Scores, metrics.Score{Metric: "oracle_bits", Horizon: 1, N: s.N, Value: s.Value})
+		case "ahead_bits":
+			out.Scores = append(out.Scores, metrics.Score{Metric: "optimum", Horizon: s.Horizon, N: s.N, Value: s.Value})
+		}
+	}
+	if h, ok := c.Process.Entropy(); ok {
+		out.Scores = append(out.Scores, metrics.Score{Metric: "entropy", Horizon: 1, N: c.Test.Symbols, Value: h})
+	}
+	for _, k := range j.Protocol.Horizons {
+		if l, ok := c.Process.OptimalAhead(k); ok {
+			out.Scores = append(out.Scores, metrics.Score{Metric: "optimum_law", Horizon: k, N: c.Test.Symbols, Value: l})
+		}
+	}
+	return nil
+}
+
+// price runs an everyday compressor: its one score is the bits that the test
+// part adds to the code of the training part.
+func (j *job) price(ctx context.Context, kind catalog.CoderKind, c *corpora.Corpus) (*outcome, error) {
+	if j.Protocol.Learning {
+		return nil, unavailable{"a compressor has one protocol: size of train+test less size of train"}
+	}
+	config := kind.Default()
+	if err := json.Unmarshal(j.Config, config); err != nil {
+		return nil, fmt.Errorf("coder %s: %w", j.Kind, err)
+	}
+	coder, err := config.NewCoder()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	bits, err := coder.CodeLength(ctx, c.Train.Text(), c.Test.Text())
+	if err != nil {
+		return nil, err
+	}
+	n := c.Test.Symbols
+	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: n, TestBytes: c.Test.Bytes, EvalSeconds: time.Since(start).Seconds()}
+	out.Scores = []metrics.Score{{Metric: "bits_per_symbol", Horizon: 1, N: n, Value: bits / float64(n)}}
+	if c.Test.Bytes > 0 {
+		out.Scores = append(out.Scores, metrics.Score{Metric: "bits_per_byte", Horizon: 1, N: n, Value: bits / float64(c.Test.Bytes)})
+	}
+	return out, nil
+}
+
+// prove encodes the test part, decodes it and compares.
+func (j *job) prove(p predictors.Predictor, c *corpora.Corpus) (*proof, error) {
+	pr := &proof{RoundTrip: true}
+	copies := func() (predictors.Predictor, error) {
+		if !j.Protocol.Learning {
+			return p.Fork(), nil
+		}
+		var b bytes.Buffer
+		if err := predictors.Save(&b, p); err != nil {
+			return nil, err
+		}
+		kind, _ := catalog.Find(j.Kind)
+		config := kind.Default()
+		if err := json.Unmarshal(j.Config, config); err != nil {
+			return nil, err
+		}
+		q, err := config.New(predictors.Env{Alphabet: c.Alphabet.Size(), Seed: j.Seed, Process: c.Process})
+		if err != nil {
+			return nil, err
+		}
+		return q, predictors.Load(&b, q)
+	}
+	scorer, err := copies()
+	if err != nil {
+		return nil, err
+	}
+	encoder, err := copies()
+	if err != nil {
+		return nil, err
+	}
+	decoder, err := copies()
+	if err != nil {
+		return nil, err
+	}
+	for _, doc := range c.Test.Docs {
+		scorer.Reset()
+		encoder.Reset()
+		decoder.Reset()
+		bits := make([]float64, len(doc))
+		if j.Protocol.Learning {
+			if err := predictors.ScoreLearning(scorer, bits, nil, doc); err != nil {
+				return nil, unavailable{err.Error()}
+			}
+		} else {
+			predictors.Score(scorer, bits, nil, doc)
+		}
+		for _, b := range bits {
+			pr.ClaimedBits += b
+		}
+		code, err := predictors.Encode(encoder, doc, j.Protocol.Learning)
+		if err != nil {
+			return nil, err
+		}
+		pr.CodedBytes += len(code)
+		back, err := predictors.Decode(decoder, code, len(doc), j.Protocol.Learning)
+		if err != nil {
+			return nil, err
+		}
+		pr.RoundTrip = pr.RoundTrip && slices.Equal(doc, back)
+	}
+	if !pr.RoundTrip {
+		return pr, errors.New("proof: decoding the code of the test part gave another text")
+	}
+	return pr, nil
+}
