@@ -123,11 +123,15 @@ type model struct {
 type choice struct {
 	Step      float64 // optimizer steps behind the weights kept
 	ValidBits float64 // their mean loss on the validation sample; 0 if there was none
-	TrainBits float64 // mean loss of the training windows since the look before
+	TrainBits float64 // mean loss of the training windows drawn before them, since the look before
+}
+
+func (c *Config) dims(A int) dims {
+	return dims{A: A, L: c.Layers, H: c.Heads, C: c.Width, D: c.Width / c.Heads, W: c.Window}
 }
 
 func newModel(cfg Config, A int) *model {
-	m := &model{cfg: cfg, dims: dims{A: A, L: cfg.Layers, H: cfg.Heads, C: cfg.Width, D: cfg.Width / cfg.Heads, W: cfg.Window}}
+	m := &model{cfg: cfg, dims: cfg.dims(A)}
 	all, matrices := m.count(cfg.Tied)
 	m.matrices = matrices
 	m.adopt(make([]float32, all))
@@ -225,10 +229,14 @@ type block struct {
 // newActivations makes room for M rows, with att attention weights and logit
 // rows of logits. kept says that all blocks are, for a backward pass.
 func (d dims) newActivations(M, att, logits int, kept bool) *activations {
-	a, size := &activations{}, 0
-	d.carve(a, M, att, logits, kept, func(n int) []float32 { size += n; return nil })
-	d.carve(a, M, att, logits, kept, slicer(make([]float32, size)))
+	a := &activations{}
+	d.carve(a, M, att, logits, kept, slicer(make([]float32, d.activationSize(M, att, logits, kept))))
 	return a
+}
+
+func (d dims) activationSize(M, att, logits int, kept bool) (size int) {
+	d.carve(&activations{}, M, att, logits, kept, func(n int) []float32 { size += n; return nil })
+	return size
 }
 
 func (d dims) carve(a *activations, M, att, logits int, kept bool, take func(n int) []float32) {

@@ -7,7 +7,9 @@ import (
 	"horizon/predictors"
 )
 
-// A Transformer is a place in a sequence on top of a shared model.
+// A Transformer is a place in a sequence on top of a shared model. Scoring is
+// Algorithm 14 (DInference) of Phuong & Hutter 2022 at temperature 1, with keys
+// and values kept from position to position.
 //
 // Position t of a window sees the start symbol and t symbols; it predicts the
 // next. The first W symbols after Reset are predicted by positions 0 to W−1 of

@@ -21,10 +21,21 @@ const shards = 2
 // validSample is about how many validation symbols a look is measured on.
 const validSample = 8192
 
-// Fit trains on windows drawn from d.Train, by AdamW, and keeps the weights
-// that did best on a sample of d.Valid; without one, the last. With nothing to
-// train on it leaves the weights as they are.
+// Fit trains by Algorithm 13 (DTraining) of Phuong & Hutter 2022, on batches of
+// windows drawn from d.Train and with AdamW for gradient descent, and keeps the
+// weights that did best on a sample of d.Valid; without one, the last. With
+// nothing to train on it leaves the weights as they are. It fails where a
+// symbol is outside the alphabet and where the loss stops being a number.
+//
+// It reports every step and, every ValidEvery steps and at the end, the mean
+// loss in bits of the windows since ("train_bits") and of the validation sample
+// ("valid_bits").
 func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	for _, docs := range [][][]predictors.Symbol{d.Train, d.Valid} {
+		if x := largest(docs); x >= p.A {
+			return fmt.Errorf("transformer: symbol = %d, want < %d", x, p.A)
+		}
+	}
 	if d.Symbols() == 0 {
 		return nil
 	}
@@ -33,6 +44,17 @@ func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(pr
 	err := t.run(ctx, report)
 	p.Reset()
 	return err
+}
+
+// largest is the largest symbol of docs, or -1.
+func largest(docs [][]predictors.Symbol) int {
+	top := -1
+	for _, doc := range docs {
+		for _, x := range doc {
+			top = max(top, int(x))
+		}
+	}
+	return top
 }
 
 // A trainer holds all that training needs and a model does not.
@@ -48,7 +70,8 @@ type trainer struct {
 	step  int
 	now   blas.AdamW // the optimizer at this step
 	clip  float32    // what it scales the gradient by
-	best  []float32
+	best  []float32  // weights, if any are kept
+	kept  bool
 	since struct { // the last look
 		nats    float64
 		symbols int64
@@ -95,38 +118,47 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 }
 
 func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) error {
-	steps, bestBits := t.cfg.Steps, math.Inf(1)
-	for t.step < steps {
+	for t.step < t.cfg.Steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if nats := t.advance(); math.IsNaN(nats) || math.IsInf(nats, 0) {
 			return fmt.Errorf("transformer: loss at step %d = %v, want a number (learning_rate = %v may be too high)", t.step, nats, t.cfg.LearningRate)
 		}
-		progress := predictors.Progress{Stage: "train", Done: int64(t.step), Total: int64(steps), Symbols: t.seen}
-		report(progress)
-		if t.step%t.cfg.ValidEvery != 0 && t.step != steps {
-			continue
-		}
-		progress.Metric, progress.Value = "train_bits", t.trainBits()
-		report(progress)
-		t.chosen.TrainBits = progress.Value
-		if len(t.valid) == 0 {
-			t.chosen.Step = float64(t.step)
-			continue
-		}
-		progress.Metric, progress.Value = "valid_bits", t.validBits()
-		report(progress)
-		if progress.Value < bestBits {
-			bestBits = progress.Value
-			copy(t.best, t.params)
-			t.chosen.Step, t.chosen.ValidBits = float64(t.step), bestBits
+		report(t.point("", 0))
+		if t.step%t.cfg.ValidEvery == 0 || t.step == t.cfg.Steps {
+			t.look(report)
 		}
 	}
 	if len(t.valid) > 0 {
 		copy(t.params, t.best)
 	}
 	return nil
+}
+
+func (t *trainer) point(metric string, value float64) predictors.Progress {
+	return predictors.Progress{
+		Stage: "train", Done: int64(t.step), Total: int64(t.cfg.Steps),
+		Metric: metric, Symbols: t.seen, Value: value,
+	}
+}
+
+// look adds a point to the training curves and keeps the weights if they are
+// the best so far.
+func (t *trainer) look(report func(predictors.Progress)) {
+	now := choice{Step: float64(t.step), TrainBits: t.trainBits()}
+	report(t.point("train_bits", now.TrainBits))
+	if len(t.valid) == 0 {
+		t.chosen = now
+		return
+	}
+	now.ValidBits = t.validBits()
+	report(t.point("valid_bits", now.ValidBits))
+	if t.kept && now.ValidBits >= t.chosen.ValidBits {
+		return
+	}
+	t.kept, t.chosen = true, now
+	copy(t.best, t.params)
 }
 
 // advance takes one step and returns the mean loss of its windows in nats.

@@ -371,6 +371,16 @@ func TestDivergence(t *testing.T) {
 	}
 }
 
+func TestForeignSymbol(t *testing.T) {
+	for _, d := range []predictors.Data{{Train: [][]predictors.Symbol{{0, 2}}}, {Train: [][]predictors.Symbol{{0}}, Valid: [][]predictors.Symbol{{0}, {2}}}} {
+		p, _ := small().New(predictors.Env{Alphabet: 2, Seed: 1})
+		err := p.(*Transformer).Fit(context.Background(), d, func(predictors.Progress) {})
+		if err == nil || err.Error() != "transformer: symbol = 2, want < 2" {
+			t.Errorf("error = %v, want one about symbol 2", err)
+		}
+	}
+}
+
 func TestConfigErrors(t *testing.T) {
 	for _, c := range []struct {
 		change func(c *Config)
@@ -396,6 +406,11 @@ func TestConfigErrors(t *testing.T) {
 		if _, err := cfg.New(predictors.Env{Alphabet: 2}); err == nil || err.Error() != c.want {
 			t.Errorf("error = %v, want %s", err, c.want)
 		}
+	}
+	huge := small()
+	huge.Width, huge.Layers = maxSize, 1024
+	if _, err := huge.New(predictors.Env{Alphabet: 2}); err == nil || !strings.Contains(err.Error(), "too large together") {
+		t.Errorf("error = %v, want one about size", err)
 	}
 	if _, err := small().New(predictors.Env{}); err == nil {
 		t.Error("took an empty alphabet")

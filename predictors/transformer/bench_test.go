@@ -1,0 +1,72 @@
+package transformer
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"horizon/predictors"
+)
+
+// The benchmarks run the default model on bytes and report symbols per second.
+
+func defaultModel(b *testing.B) *Transformer {
+	p, err := Default().New(predictors.Env{Alphabet: 256, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p.(*Transformer)
+}
+
+func perSecond(b *testing.B, symbols int) {
+	b.ReportMetric(float64(symbols)*float64(b.N)/b.Elapsed().Seconds(), "symbols/s")
+}
+
+func BenchmarkTrainingStep(b *testing.B) {
+	xs := randomSymbols(10000, 256, rand.New(rand.NewPCG(1, 2)))
+	t := newTrainer(defaultModel(b).model, 1, predictors.Data{Train: [][]predictors.Symbol{xs}})
+	defer t.team.close()
+	for b.Loop() {
+		t.advance()
+	}
+	perSecond(b, t.cfg.Batch*t.cfg.Window)
+}
+
+func BenchmarkScore(b *testing.B) {
+	p := defaultModel(b)
+	xs := randomSymbols(4096, 256, rand.New(rand.NewPCG(1, 2)))
+	bits := make([]float64, len(xs))
+	for b.Loop() {
+		p.Score(bits, nil, xs)
+	}
+	perSecond(b, len(xs))
+}
+
+func BenchmarkPredict(b *testing.B) {
+	p := defaultModel(b)
+	xs := randomSymbols(4096, 256, rand.New(rand.NewPCG(1, 2)))
+	probs := make([]float64, 256)
+	for b.Loop() {
+		for _, x := range xs {
+			p.Predict(probs)
+			p.Observe(x)
+		}
+	}
+	perSecond(b, len(xs))
+}
+
+// BenchmarkRollout forks and samples 16 symbols, as the k-step scores do.
+func BenchmarkRollout(b *testing.B) {
+	p := defaultModel(b)
+	for _, x := range randomSymbols(40, 256, rand.New(rand.NewPCG(1, 2))) {
+		p.Observe(x)
+	}
+	rng, probs := rand.New(rand.NewPCG(3, 4)), make([]float64, 256)
+	for b.Loop() {
+		f := p.Fork()
+		for range 16 {
+			f.Predict(probs)
+			f.Observe(predictors.Sample(probs, rng.Float64()))
+		}
+	}
+	perSecond(b, 16)
+}
