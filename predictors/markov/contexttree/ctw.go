@@ -1,0 +1,322 @@
+package contexttree
+
+import (
+	"fmt"
+	"io"
+	"math/bits"
+
+	"horizon/predictors"
+)
+
+// Context-tree weighting (Willems, Shtarkov & Tjalkens 1995, IEEE Trans. Inf.
+// Theory 41:653-664) over the bits of symbols. Node s of the tree has counted
+// the bits n₀, n₁ that followed context s. With the estimator of Krichevsky &
+// Trofimov, P_e(n₀+1)/P_e = (n₀+½)/(n₀+n₁+1), the weighted probability of
+// what the node has seen is (eq. 10)
+//
+//	P_w(s) = P_e(s)                               at depth D
+//	P_w(s) = ½ P_e(s) + ½ P_w(0s) P_w(1s)         above
+//
+// and the next bit has probability P_w(root, with it)/P_w(root).
+//
+// "factored" keeps a tree for every place in a word (Veness, Ng, Hutter &
+// Silver 2011, section 4.2, do so for percepts), "binary" one for all. Before
+// a document are zero bits.
+//
+// Nothing is taken to the power n: R(s) = P_e(s)/(P_w(0s) P_w(1s)) suffices
+// (Willems & Tjalkens' β). Where child c is on the path,
+//
+//	p_w(x) = (R p_e(x) + p_w,c(x)) / (R+1),   R ← R p_e(x)/p_w,c(x).
+//
+// The nodes that are not branched at are never made. On a path of m nodes of
+// which only the last one branches all have seen the same, so that
+//
+//	P_w(top) = (1−2⁻ᵐ) P_e + 2⁻ᵐ P_w(0s) P_w(1s):
+//
+// one node s with (2ᵐ−1) R in place of R. Cutting the path in two leaves R at
+// the lower part, k nodes long, and gives the upper one
+// R = P_e/P_w(lower) = 1/(1 − 2⁻ᵏ + 2⁻ᵏ/R). A path that never branches has
+// P_w = P_e; one seen a single time takes no node but only the place in the
+// history where that was. The result is CTW of depth D to rounding.
+//
+// Departure: R is held within 2^±900; what 900 bits of evidence have settled
+// takes as many to unsettle, and not more.
+//
+// Time is O(branching nodes on the path) a bit, at most D. Space is at most
+// one node of 32 bytes for each bit that is learned and one for each context
+// of D bits that comes again, and one bit of history; measured on English,
+// about 100 to 200 bytes a symbol. Predict is A − 1 binary predictions.
+
+// A CTWConfig configures the kind "ctw".
+type CTWConfig struct {
+	// Depth is D in bits, 0 to 64; factored, the bits of the present symbol
+	// come on top and all must fit into 64.
+	Depth int `toml:"depth"`
+	// Form is "binary" (one tree) or "factored" (one for each place in a word).
+	Form string `toml:"form"`
+	// First is the bit of a symbol that comes first: "low" or "high".
+	First string `toml:"first"`
+}
+
+// DefaultCTW is factored and of depth 48 bits: six bytes.
+func DefaultCTW() predictors.Config {
+	return &CTWConfig{Depth: 48, Form: "factored", First: "low"}
+}
+
+// TinyCTW is of depth 10 bits, which is two symbols of an alphabet of 32.
+func TinyCTW() predictors.Config {
+	return &CTWConfig{Depth: 10, Form: "factored", First: "low"}
+}
+
+// New returns a predictor that has seen nothing and predicts uniformly if A is
+// a power of two, and otherwise ½ for each bit that is free.
+func (c *CTWConfig) New(env predictors.Env) (predictors.Predictor, error) {
+	factored, high, err := checkBits("ctw", env.Alphabet, c.Depth, c.Form, c.First)
+	if err != nil {
+		return nil, err
+	}
+	m := &model{kind: "ctw", code: newCode(env.Alphabet, high), depth: c.Depth, factored: factored}
+	m.forest = newWeighting(&m.history, reach(m.code, c.Depth, factored))
+	m.reset()
+	return &bitwise{model: m}, nil
+}
+
+// A branching is a node with two children, or one at depth D; it stands for
+// the path down to it from just below its parent.
+type branching struct {
+	n     [2]uint32
+	ratio float64   // R of the lowest node of the path
+	child [2]uint32 // a node, or once + the place it was seen at, or 0
+	at    uint32    // a place in the history with this context
+	depth uint8
+}
+
+// once flags a context of depth D that was seen once.
+const once = 1 << 31
+
+const minRatio, maxRatio = 0x1p-900, 0x1p900
+
+// odds[m] is 2ᵐ − 1.
+var odds = func() (o [windowBits + 1]float64) {
+	for m := range o {
+		o[m] = float64(uint64(1)<<m - 1)
+	}
+	o[windowBits] = 0x1p64 - 1
+	return o
+}()
+
+// weighting is the forest of CTW.
+type weighting struct {
+	h     *history
+	reach []uint8     // D of each tree
+	nodes []branching // those from 0 to len(reach) − 1 are the roots
+	path  []step      // scratch of learn
+}
+
+// A step of a path: a node and how many it stands for.
+type step struct{ node, m uint32 }
+
+func newWeighting(h *history, reach []uint8) *weighting { return &weighting{h: h, reach: reach} }
+
+func (f *weighting) clear() {
+	f.nodes = make([]branching, len(f.reach))
+	for i := range f.nodes {
+		f.nodes[i].ratio = 1
+		f.nodes[i].at = windowBits
+	}
+}
+
+func (v *branching) kt(bit uint32) float64 {
+	return (float64(v.n[bit]) + 0.5) / (float64(v.n[0]+v.n[1]) + 1)
+}
+
+// above is P_e/P_w of the lowest k nodes of v's path.
+func (v *branching) above(k int, leaf bool) float64 {
+	if leaf {
+		return 1
+	}
+	// 1/(1 − 2⁻ᵏ + 2⁻ᵏ/R), both sides times 2ᵏ.
+	return (odds[k] + 1) / (odds[k] + 1/v.ratio)
+}
+
+// prob sums down the path what each node adds: w is the weight that those
+// above have left.
+func (f *weighting) prob(tree int, past uint64) float64 {
+	depth := f.reach[tree]
+	v, m, p, w := &f.nodes[tree], 1, 0.0, 1.0
+	for v.depth < depth {
+		beta := float64(odds[m] * v.ratio)
+		w /= beta + 1
+		p += float64(float64(w*beta) * v.kt(1))
+		d := v.depth
+		c := v.child[past<<d>>63]
+		if c == 0 {
+			return p + w/2
+		}
+		if c >= once {
+			at := c - once
+			e := float64(f.h.bit(at))/2 + 0.25 // KT of one bit
+			same := bits.LeadingZeros64(past ^ f.h.window(at))
+			if same >= int(depth) {
+				return p + float64(w*e)
+			}
+			return p + w*mix(odds[same-int(d)], e, 0.5)
+		}
+		v, m = &f.nodes[c], int(f.nodes[c].depth-d)
+		if m > 1 {
+			if same := bits.LeadingZeros64(past ^ f.h.window(v.at)); same < int(v.depth) {
+				beta := odds[same-int(d)] * v.above(int(v.depth)-same, v.depth == depth)
+				return p + w*mix(beta, v.kt(1), 0.5)
+			}
+		}
+	}
+	return p + float64(w*v.kt(1))
+}
+
+// mix is (β p + q)/(β + 1).
+func mix(beta, p, q float64) float64 { return (float64(beta*p) + q) / (beta + 1) }
+
+// learn goes down the path, cuts a node's path or makes a leaf where the
+// context has not been before, and updates the ratios on the way back up.
+func (f *weighting) learn(tree int, past uint64, bit, t uint32) {
+	leaf := f.descend(tree, past, t)
+	q := 0.5 // of what is below the path: new, or if it is a leaf nothing
+	for i := len(f.path) - 1; i >= 0; i-- {
+		s := f.path[i]
+		v := &f.nodes[s.node]
+		e := v.kt(bit)
+		v.n[bit]++
+		if leaf {
+			q, leaf = e, false
+			continue
+		}
+		p := mix(odds[s.m]*v.ratio, e, q)
+		v.ratio = min(max(v.ratio*e/q, minRatio), maxRatio)
+		q = p
+	}
+}
+
+// descend puts the nodes of the context on f.path, and reports whether the
+// last is a leaf.
+func (f *weighting) descend(tree int, past uint64, t uint32) (leaf bool) {
+	depth := f.reach[tree]
+	f.path = f.path[:0]
+	i, m := uint32(tree), 1
+	for {
+		f.path = append(f.path, step{i, uint32(m)})
+		v := &f.nodes[i]
+		d := v.depth
+		if d == depth {
+			return true
+		}
+		dir := past << d >> 63
+		c := v.child[dir]
+		if c == 0 {
+			v.child[dir] = once + t
+			return false
+		}
+		var u branching
+		if c >= once {
+			u = f.second(c, past, depth, t)
+		} else {
+			low := &f.nodes[c]
+			m = int(low.depth - d)
+			same := int(low.depth)
+			if m > 1 {
+				same = min(same, bits.LeadingZeros64(past^f.h.window(low.at)))
+			}
+			if same == int(low.depth) {
+				i = c
+				continue
+			}
+			u = branching{n: low.n, ratio: low.above(int(low.depth)-same, low.depth == depth), at: low.at, depth: uint8(same)}
+			u.fork(past, c, t)
+		}
+		i = uint32(len(f.nodes))
+		f.nodes = append(f.nodes, u)
+		v = &f.nodes[f.path[len(f.path)-1].node]
+		v.child[dir] = i
+		f.path = append(f.path, step{i, uint32(u.depth - d)})
+		return u.depth == depth
+	}
+}
+
+// second is the node for a context c seen once before: a leaf if it is the
+// same one again, else where the two part.
+func (f *weighting) second(c uint32, past uint64, depth uint8, t uint32) branching {
+	at := c - once
+	same := bits.LeadingZeros64(past ^ f.h.window(at))
+	u := branching{ratio: 1, at: at, depth: uint8(min(same, int(depth)))}
+	u.n[f.h.bit(at)] = 1
+	if u.depth < depth {
+		u.fork(past, c, t)
+	}
+	return u
+}
+
+// fork makes old one child of u and the context of bit t the other.
+func (u *branching) fork(past uint64, old, t uint32) {
+	dir := past << u.depth >> 63
+	u.child[dir], u.child[1-dir] = once+t, old
+}
+
+func (f *weighting) size() (int, int64) { return len(f.nodes), sliceBytes(f.nodes) }
+
+// WriteTo writes history and nodes.
+func (m *model) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, m.fields) }
+
+// ReadFrom replaces history and nodes.
+func (m *model) ReadFrom(r io.Reader) (int64, error) {
+	n, err := predictors.ReadArchive(r, m.fields)
+	if err != nil {
+		m.reset()
+	}
+	return n, err
+}
+
+func (m *model) fields(a *predictors.Archive) {
+	m.history.fields(a)
+	if a.Err() == nil {
+		m.forest.fields(a)
+	}
+}
+
+func (f *weighting) fields(a *predictors.Archive) {
+	if a.Reading() {
+		f.nodes = nil
+	}
+	for x := range 2 {
+		column(a, &f.nodes, func(v *branching) *uint32 { return &v.n[x] })
+		column(a, &f.nodes, func(v *branching) *uint32 { return &v.child[x] })
+	}
+	column(a, &f.nodes, func(v *branching) *float64 { return &v.ratio })
+	column(a, &f.nodes, func(v *branching) *uint32 { return &v.at })
+	column(a, &f.nodes, func(v *branching) *uint8 { return &v.depth })
+	if a.Reading() && a.Err() == nil {
+		if err := f.check(); err != nil {
+			a.Fail(err)
+		}
+	}
+}
+
+// check refuses nodes on which a walk could leave the slices or go on forever.
+func (f *weighting) check() error {
+	if len(f.nodes) < len(f.reach) {
+		return fmt.Errorf("ctw: %d nodes saved, want at least the %d roots", len(f.nodes), len(f.reach))
+	}
+	for i := range f.nodes {
+		v := &f.nodes[i]
+		ok := v.at >= windowBits && v.at <= f.h.n && v.ratio >= minRatio && v.ratio <= maxRatio && (i >= len(f.reach) || v.depth == 0)
+		for _, c := range v.child {
+			if c >= once {
+				ok = ok && c-once >= windowBits && c-once < f.h.n
+			} else if c != 0 {
+				ok = ok && int(c) < len(f.nodes) && int(c) >= len(f.reach) && f.nodes[c].depth > v.depth
+			}
+		}
+		if !ok {
+			return fmt.Errorf("ctw: saved node %d is damaged", i)
+		}
+	}
+	return nil
+}
