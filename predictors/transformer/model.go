@@ -19,10 +19,11 @@
 // that a position means the same number of visible symbols in both. Each
 // probability is kept above 1e-9 (see probabilities).
 //
-// Per symbol, forward: 12 L C² + A C multiply-adds for the matrices and
-// 2 L T C for attention over T symbols; a training step costs three times
-// that. Weights take 12 L C² + (A + W) C float32; a place in a sequence takes
-// 2 L W C for keys and values.
+// Per position, forward: 12 L C² + A C multiply-adds for the matrices and
+// 2 L T C for attention over T symbols; training costs three times that, and
+// scoring W/Stride times, since a window computes again what it inherits.
+// Weights take 12 L C² + (A + W) C float32, twice A C if not tied; a place in a
+// sequence takes 2 L W C for keys and values.
 package transformer
 
 import (

@@ -209,6 +209,9 @@ func TestForks(t *testing.T) {
 }
 
 func TestPredictAllocatesNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
 	s := scoringShapes[0]
 	rng := rand.New(rand.NewPCG(13, 14))
 	p := newTransformer(randomModel(s.cfg, s.A, rng), 0)

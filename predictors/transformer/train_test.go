@@ -238,6 +238,9 @@ func TestSampler(t *testing.T) {
 }
 
 func TestStepAllocatesNothing(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector allocates")
+	}
 	rng := rand.New(rand.NewPCG(31, 32))
 	p, _ := small().New(predictors.Env{Alphabet: 2, Seed: 1})
 	tr := newTrainer(p.(*Transformer).model, 1, predictors.Data{
