@@ -202,9 +202,7 @@ func newValidation(ctx context.Context, mem *memory, c *NadarayaWatsonConfig, a 
 		block := t * c.Folds / n // the smallest i of block k has i·folds ≥ k·n
 		first, last := (block*n+c.Folds-1)/c.Folds, ((block+1)*n+c.Folds-1)/c.Folds
 		v.hist[q] = counter.count(t, max(first-c.Lags, 0), min(last+c.Lags, n))
-		if q%64 == 0 {
-			report(predictors.Progress{Stage: "count", Done: int64(q), Total: int64(queries)})
-		}
+		report(predictors.Progress{Stage: "count", Done: int64(q + 1), Total: int64(queries)})
 	}
 	return v, nil
 }

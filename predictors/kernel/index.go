@@ -170,8 +170,8 @@ const (
 	// the text, which is in cache, and 20 operations each) gets dearer than
 	// its children (up to m cache misses, and the follow words).
 	fewestTargets = 32
-	// maxEntries bounds what an index may hold, in table entries, follow
-	// words and targets: at most 32 bytes each, mostly 4.
+	// maxEntries bounds what an index may hold: nodes, of 16 bytes in a table
+	// that is ⅜ to ¾ full, and follow words and targets of 4.
 	maxEntries = 1 << 25
 )
 

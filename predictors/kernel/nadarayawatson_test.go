@@ -493,6 +493,9 @@ func TestOpticks(t *testing.T) {
 // the first 100,000 characters, which has 3.038 bits per character on the
 // last tenth, and KenLM of order 6, which has 2.975.
 func TestTinyShakespeare(t *testing.T) {
+	if testing.Short() {
+		t.Skip("seconds of training")
+	}
 	xs := tinyShakespeare(t)
 	p := fit(t, DefaultNadarayaWatson(), 256, xs[:100_000])
 	valid := xs[1_003_854:]
