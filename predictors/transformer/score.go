@@ -100,15 +100,8 @@ func (p *Transformer) refresh() {
 	}
 	m := p.run()
 	p.unembed(p.acts.logits, p.acts.f[(m-1)*p.C:], p.w, 1)
-	p.distribution(p.acts.logits[:p.A])
+	probabilities(p.probs, p.acts.logits[:p.A])
 	p.fresh = true
-}
-
-func (p *Transformer) distribution(logits []float32) {
-	if p.probs == nil {
-		p.probs = make([]float64, p.A)
-	}
-	probabilities(p.probs, logits)
 }
 
 // Score runs all positions that a window has room for in one pass.
@@ -132,12 +125,12 @@ func (p *Transformer) Score(bits []float64, top []predictors.Symbol, xs []predic
 // scoreRows prices xs[i:i+n] by the last n positions of the window.
 func (p *Transformer) scoreRows(bits []float64, top []predictors.Symbol, xs []predictors.Symbol, i, n int) {
 	m := p.run()
-	f := p.acts.f[(m-n)*p.C:]
-	for r := 0; r < n; r++ {
-		if r%p.logitRows() == 0 {
-			p.unembed(p.acts.logits, f[r*p.C:], p.w, min(p.logitRows(), n-r))
+	f, logits, step := p.acts.f[(m-n)*p.C:], p.acts.logits, p.logitRows()
+	for r := range n {
+		if r%step == 0 {
+			p.unembed(logits, f[r*p.C:], p.w, min(step, n-r))
 		}
-		p.distribution(p.acts.logits[r%p.logitRows()*p.A:][:p.A])
+		probabilities(p.probs, logits[r%step*p.A:][:p.A])
 		p.price(bits, top, xs, i+r)
 	}
 }
@@ -185,14 +178,14 @@ func (p *Transformer) room(m int) {
 
 func (p *Transformer) logitRows() int { return min(p.rows, headRows) }
 
-// Fork copies the place and shares the model.
+// Fork copies the place and shares the model. It first runs the waiting
+// positions, lest every fork of many, as rollouts make, run them again.
 func (p *Transformer) Fork() predictors.Predictor {
-	f := &Transformer{model: p.model, seed: p.seed, done: p.done, fresh: p.fresh}
+	p.refresh()
+	f := &Transformer{model: p.model, seed: p.seed, done: p.done, fresh: true}
 	f.ids = append(make([]int32, 0, p.W), p.ids...)
 	f.cache = p.cache.resize(p.dims, p.done, min(p.W, len(p.ids)+ahead))
-	if p.fresh {
-		f.probs = append(make([]float64, 0, p.A), p.probs...)
-	}
+	f.probs = append(make([]float64, 0, p.A), p.probs...)
 	return f
 }
 
