@@ -1,0 +1,189 @@
+package plots
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"horizon/results"
+)
+
+// Bits is a dot plot: for each corpus the predictors from best to worst by
+// bits per byte, with 95% intervals, compressors as open marks, and the known
+// entropy as a line.
+type Bits struct {
+	Common
+}
+
+// DefaultBits is a page wide.
+func DefaultBits() Config { return &Bits{Common{Width: 17.5}} }
+
+// Draw implements Config.
+func (b *Bits) Draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
+	files, err := b.draw(r, f, name, dir)
+	return explain("bits", name, files, err)
+}
+
+func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
+	s, err := newScene(r, b.Common, f)
+	if err != nil {
+		return nil, err
+	}
+	var left []string
+	var panels []*bitsPanel
+	most := 0
+	for _, corpus := range s.corpora() {
+		p := &bitsPanel{scene: s, corpus: corpus, entropy: s.entropy(corpus, true)}
+		var out []string
+		p.scores, out = s.joined(corpus, func(yield func(results.ID, results.Interval)) {
+			for _, row := range s.board {
+				if row.State == results.Done {
+					yield(row.ID, interval(row.BitsPerByte, row.Lo, row.Hi))
+				}
+			}
+		})
+		for _, x := range out {
+			left = append(left, x+" on "+corpus)
+		}
+		if len(p.scores) == 0 {
+			continue
+		}
+		p.limited()
+		slices.SortStableFunc(p.scores, func(a, b score) int { return compareFloat(a.Value, b.Value) })
+		panels = append(panels, p)
+		most = max(most, len(p.scores))
+	}
+	fig := b.figure(s, 1.9+0.42*max(float64(most), 2), 3)
+	for _, p := range panels {
+		p.rows = most
+		fig.panels = append(fig.panels, panel{p.corpus, "bits per byte", p.plot()})
+	}
+	s.note("No finite bits per byte", left, "; ")
+	s.notes = append([]string{"Bars: 95% intervals, where wider than the mark."}, s.notes...)
+	if slices.ContainsFunc(panels, (*bitsPanel).cuts) {
+		s.notes[0] += " Arrows: beyond the axis."
+	}
+	if slices.ContainsFunc(panels, func(p *bitsPanel) bool { return !math.IsNaN(p.entropy) }) {
+		s.notes[0] += " Dashed: the entropy rate."
+	}
+	if slices.ContainsFunc(panels, func(p *bitsPanel) bool {
+		return slices.ContainsFunc(p.scores, func(x score) bool { return s.coder[x.name] })
+	}) {
+		s.notes[0] += " Open marks: compressors."
+	}
+	return s.finish(fig, name, dir)
+}
+
+func compareFloat(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// bitsPanel is one corpus, best first from the top.
+type bitsPanel struct {
+	*scene
+	corpus  string
+	scores  []score
+	entropy float64
+	rows    int     // of the tallest panel, so that rows align
+	limit   float64 // scores beyond it are arrows, lest they squeeze the others
+}
+
+// limited sets the limit: what is worse than the unigram by a quarter is not
+// worth the room.
+func (b *bitsPanel) limited() {
+	b.limit = math.Inf(1)
+	for _, x := range b.scores {
+		if x.name == b.unigram() {
+			b.limit = 1.25 * x.Value
+		}
+	}
+}
+
+func (b *bitsPanel) cuts() bool {
+	return slices.ContainsFunc(b.scores, func(x score) bool { return x.Value > b.limit })
+}
+
+func (b *bitsPanel) plot() *plot.Plot {
+	p := newPlot("")
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, x := range b.scores {
+		if x.Value > b.limit {
+			continue
+		}
+		lo, hi = min(lo, x.Value), max(hi, x.Value)
+		if x.OK {
+			lo, hi = min(lo, x.Lo), max(hi, x.Hi)
+		}
+	}
+	if !math.IsNaN(b.entropy) {
+		lo, hi = min(lo, b.entropy), max(hi, b.entropy)
+	}
+	p.X.Min, p.X.Max = padded(lo, hi, 0.07)
+	// The figures stand in a column to the right of the dots, where the axis
+	// has no ticks.
+	p.X.Tick.Marker = upTo{linearTicks{6}, p.X.Max}
+	p.X.Max += numbers * (p.X.Max - p.X.Min)
+	p.Y.Min, p.Y.Max = -float64(b.rows)+0.4, 0.6
+	var ticks []plot.Tick
+	for i, x := range b.scores {
+		ticks = append(ticks, plot.Tick{Value: -float64(i), Label: x.name})
+	}
+	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
+	p.Y.Tick.Length = 0
+	p.Y.LineStyle.Width = 0
+	p.Add(grid{x: true}, b)
+	return p
+}
+
+// numbers is the width of the column of figures, as a share of the dots'.
+const numbers = 0.33
+
+// upTo are the ticks of another Ticker up to a value.
+type upTo struct {
+	plot.Ticker
+	max float64
+}
+
+func (u upTo) Ticks(lo, hi float64) []plot.Tick { return u.Ticker.Ticks(lo, min(hi, u.max)) }
+
+// Plot implements plot.Plotter.
+func (b *bitsPanel) Plot(c draw.Canvas, p *plot.Plot) {
+	tx, ty := p.Transforms(&c)
+	if !math.IsNaN(b.entropy) {
+		x := tx(b.entropy)
+		c.StrokeLine2(draw.LineStyle{Color: black, Width: lineWidth, Dashes: []vg.Length{3, 2}}, x, c.Min.Y, x, c.Max.Y)
+	}
+	right := c.Min.X + (c.Max.X-c.Min.X)/(1+numbers)
+	number := textStyle(tickSize, dark)
+	number.XAlign, number.YAlign = draw.XRight, draw.YCenter
+	for i, s := range b.scores {
+		l, y := b.looks[s.name], ty(-float64(i))
+		c.StrokeLine2(draw.LineStyle{Color: light, Width: hairline}, c.Min.X, y, right, y)
+		c.FillText(number, vg.Point{X: c.Max.X, Y: y + 0.1*tickSize}, fmt.Sprintf("%.3f", s.Value))
+		if s.Value > b.limit {
+			arrow(c, l, vg.Point{X: right, Y: y})
+			continue
+		}
+		if s.OK {
+			c.StrokeLine2(draw.LineStyle{Color: l.colour, Width: 1.2}, tx(s.Lo), y, tx(s.Hi), y)
+		}
+		c.DrawGlyphNoClip(l.mark(b.coder[s.name]), vg.Point{X: tx(s.Value), Y: y})
+	}
+}
+
+// arrow points to the right, its tip at pt.
+func arrow(c draw.Canvas, l look, pt vg.Point) {
+	const length, head = 11, 3
+	c.StrokeLine2(draw.LineStyle{Color: l.colour, Width: lineWidth}, pt.X-length, pt.Y, pt.X-head, pt.Y)
+	c.FillPolygon(l.colour, []vg.Point{pt, {X: pt.X - 1.6*head, Y: pt.Y + head/1.5}, {X: pt.X - 1.6*head, Y: pt.Y - head/1.5}})
+}

@@ -1,0 +1,87 @@
+// Package plots draws the figures of a paper from stored results, and from
+// nothing else: the same rows give the same bytes. style.go is the house
+// style, figure.go the layout that all share, and each figure has a file.
+//
+// A figure has one panel per corpus. A predictor keeps its colour, mark and
+// dashes in all figures of an experiment: they follow its place in the plan,
+// whatever a figure leaves out. What is planned but missing is named under the
+// panels.
+package plots
+
+import (
+	"errors"
+	"fmt"
+
+	"horizon/results"
+)
+
+// A Reader gives the rows to draw; a *results.Store is one.
+type Reader interface {
+	Leaderboard(results.Filter) ([]results.LeaderboardRow, error)
+	Horizons(results.Filter) ([]results.HorizonRow, error)
+	Curves(results.Filter) ([]results.CurveRow, error)
+	Costs(results.Filter) ([]results.CostRow, error)
+	Missing(results.Filter) ([]results.MissingRow, error)
+}
+
+var _ Reader = (*results.Store)(nil)
+
+// A Config is the settings of a figure, decoded from a table [plots.NAME].
+type Config interface {
+	// Draw writes NAME.svg and NAME.png into dir and returns their paths. The
+	// filter must leave one experiment. ErrEmpty says that no finished cell
+	// has what the figure shows.
+	Draw(r Reader, f results.Filter, name, dir string) ([]string, error)
+}
+
+// ErrEmpty is that there is nothing to draw (yet).
+var ErrEmpty = errors.New("nothing to draw")
+
+// A Kind is a kind of figure.
+type Kind struct {
+	Name    string
+	Doc     string
+	Default func() Config
+}
+
+// Kinds are all figures.
+var Kinds = []Kind{
+	{"bits", "bits per byte of each predictor, with 95% intervals, best first", DefaultBits},
+	{"horizon", "loss k steps ahead against k, with the optimum where it is known", DefaultHorizon},
+	{"curves", "loss in the course of training against training symbols", DefaultCurves},
+	{"pareto-seconds", "bits per byte against training seconds, with the frontier", DefaultParetoSeconds},
+	{"pareto-bytes", "bits per byte against model bytes, with the frontier", DefaultParetoBytes},
+}
+
+// Common is what every figure may be told.
+type Common struct {
+	Corpus    string  `toml:"corpus"`    // glob; "" is all
+	Predictor string  `toml:"predictor"` // glob; "" is all
+	Mode      string  `toml:"mode"`      // glob; "" is all
+	Title     string  `toml:"title"`     // above the panels; "" is none
+	Width     float64 `toml:"width"`     // cm: 8.5 is a column, 17.5 a page
+	Height    float64 `toml:"height"`    // cm; 0 is what the panels need
+}
+
+// filter narrows f by the figure's own globs.
+func (c Common) filter(f results.Filter) (results.Filter, error) {
+	if !(c.Width >= 4 && c.Width <= 100) {
+		return f, fmt.Errorf("width = %v cm, want 4 to 100", c.Width)
+	}
+	if c.Height != 0 && !(c.Height >= 3 && c.Height <= 100) {
+		return f, fmt.Errorf("height = %v cm, want 3 to 100, or 0 for what is needed", c.Height)
+	}
+	for _, x := range []struct {
+		have *string
+		want string
+		name string
+	}{{&f.Corpus, c.Corpus, "corpus"}, {&f.Predictor, c.Predictor, "predictor"}, {&f.Mode, c.Mode, "mode"}} {
+		switch {
+		case *x.have == "":
+			*x.have = x.want
+		case x.want != "" && x.want != *x.have:
+			return f, fmt.Errorf("%s = %q in the figure and %q asked for, want one of them", x.name, x.want, *x.have)
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,397 @@
+package plots
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"horizon/results"
+)
+
+var (
+	update = flag.Bool("update", false, "rewrite testdata/*.svg")
+	keep   = flag.String("keep", "", "folder to leave the figures in, to be looked at")
+)
+
+// A made-up experiment of ten predictors on three corpora, of the size and
+// shape of real ones.
+type fake struct {
+	name   string
+	coder  bool
+	bits   [3]float64 // bits per byte on each corpus
+	decay  float64    // how fast it loses sight of what is ahead
+	train  float64    // seconds
+	model  int64      // bytes
+	bigger float64    // loss before training
+}
+
+var fakes = []fake{
+	{"uniform", false, [3]float64{8, 1, 1}, 0, 0, 0, 0},
+	{"unigram", false, [3]float64{4.52, 0.9183, 0.9183}, 0, 0.003, 2048, 0},
+	{"kneser-ney", false, [3]float64{2.29, 0.6668, 0.6731}, 0.9, 0.9, 31e6, 1.9},
+	{"lz78", false, [3]float64{3.01, 0.6841, 0.6966}, 0.7, 0.21, 9.1e6, 1.2},
+	{"nadaraya-watson", false, [3]float64{2.61, 0.6669, 0.6790}, 0.8, 14, 5.4e5, 1.3},
+	{"transformer", false, [3]float64{2.38, 0.6671, 0.6672}, 1.1, 61, 8.4e5, 5},
+	{"oracle", false, [3]float64{math.NaN(), 0.6666, 0.6667}, 1, 0, 96, 0},
+	{"gzip", true, [3]float64{2.83, 1.31, 1.30}, 0, 0, 0, 0},
+	{"bzip2", true, [3]float64{2.31, 1.19, 1.18}, 0, 0, 0, 0},
+	{"xz", true, [3]float64{2.56, 1.26, 1.27}, 0, 0, 0, 0},
+}
+
+var fakeCorpora = []string{"opticks", "golden-mean", "even"}
+
+var fakeHorizons = []int{1, 2, 4, 8, 16, 32}
+
+// fakeStore holds the made-up experiment; the transformer on the last corpus
+// has three replicates, and one cell has run out of time.
+func fakeStore(t testing.TB) *results.Store {
+	t.Helper()
+	s, err := results.Open(filepath.Join(t.TempDir(), "fake.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	env, err := s.PutEnvironment(results.Environment{CPU: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	var cells []results.Cell
+	var outcomes []results.Outcome
+	for c, corpus := range fakeCorpora {
+		for _, f := range fakes {
+			if math.IsNaN(f.bits[c]) {
+				continue
+			}
+			replicates := 1
+			if f.name == "transformer" && corpus == "even" {
+				replicates = 3
+			}
+			for r := range replicates {
+				cells = append(cells, fakeCell(f, corpus, c, r))
+				g := f
+				g.bits[c] += 0.002 * float64(r)
+				outcomes = append(outcomes, fakeOutcome(rng, g, c))
+			}
+		}
+	}
+	if err := s.PutExperiment(results.Experiment{Digest: "d", Name: "quickstart"}, cells); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range cells {
+		id, err := s.Begin(c.Key, env, "", "", 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.PredictorName == "nadaraya-watson" && c.CorpusName == "even" {
+			err = s.Fail(id, results.TimedOut, "over 60 s")
+		} else {
+			err = s.Finish(id, outcomes[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func fakeCell(f fake, corpus string, c, replicate int) results.Cell {
+	k := &results.Corpus{SHA256: corpus, Name: corpus, Entropy: []float64{math.NaN(), 2.0 / 3, 2.0 / 3}[c]}
+	slice := func(role string) *results.Slice {
+		return &results.Slice{Digest: corpus + role, Role: role, Unit: "byte", Length: 56720, Bytes: 56720, Documents: 1, Alphabet: 256}
+	}
+	return results.Cell{Key: fmt.Sprint(f.name, corpus, replicate), PredictorName: f.name, CorpusName: corpus, Mode: results.Frozen,
+		Predictor: results.Predictor{Kind: f.name, Params: "{}", Coder: f.coder}, Corpus: k,
+		Train: slice("train"), Test: slice("test"), Seeds: fmt.Sprintf(`{"init":%d}`, replicate), Evaluate: "{}"}
+}
+
+func fakeOutcome(rng *rand.Rand, f fake, c int) results.Outcome {
+	nan, b := math.NaN(), f.bits[c]
+	o := results.Outcome{TrainSeconds: f.train, ModelBytes: f.model, EvalSeconds: 1, WallSeconds: nan, CPUSeconds: nan, SymbolsPerSecond: nan}
+	half := []float64{0.05, 0.004, 0.004}[c]
+	if f.coder {
+		o.Scores = []results.Score{{Metric: "bits_per_byte", N: 56720, Value: b, Lo: nan, Hi: nan}}
+		return o
+	}
+	o.Scores = []results.Score{{Metric: "bits_per_byte", N: 56720, Value: b, Lo: b - half, Hi: b + half}}
+	far := []float64{4.52, 0.9183, 0.9183}[c] // the unigram's
+	// L_k of the golden mean and even processes, from their tables.
+	known := map[int]float64{1: 2.0 / 3, 2: 0.8742, 4: 0.9155, 8: 0.9183, 16: 0.9183, 32: 0.9183}
+	for _, k := range fakeHorizons {
+		v := b + (far-b)*(1-math.Pow(float64(k), -f.decay))
+		if c > 0 && f.decay > 0 {
+			v = known[k] + (b-2.0/3)*math.Pow(float64(k), -0.5)
+		}
+		o.Scores = append(o.Scores, results.Score{Metric: "ahead_bits", Horizon: k, N: 400, Value: v, Lo: v - 2*half, Hi: v + 2*half})
+		if c > 0 {
+			o.Scores = append(o.Scores, results.Score{Metric: "optimum", Horizon: k, N: 400, Value: known[k], Lo: nan, Hi: nan})
+		}
+	}
+	if f.bigger > 0 {
+		points := 9
+		if f.name == "transformer" {
+			points = 60
+		}
+		for i := range points {
+			x := float64(i) / float64(points-1)
+			v := b + f.bigger*(1-b/8)*math.Exp(-4*x)*b/2.3 + 0.01*b*rng.NormFloat64()*(1-x)
+			symbols := int64(1024 * math.Pow(2, 9*x))
+			if f.name == "transformer" {
+				symbols = int64(8192 * math.Pow(2, 11*x))
+			}
+			o.Curve = append(o.Curve, results.CurvePoint{Metric: "valid_bits", Symbols: symbols, Seconds: nan, Value: v})
+		}
+	}
+	return o
+}
+
+// Every kind, with its defaults, against the figure in testdata; a second
+// drawing is the same to the byte.
+func TestGolden(t *testing.T) {
+	s := fakeStore(t)
+	for _, k := range Kinds {
+		t.Run(k.Name, func(t *testing.T) {
+			dir := t.TempDir()
+			if *keep != "" {
+				dir = *keep
+			}
+			files, err := k.Default().Draw(s, results.Filter{Experiment: "quickstart"}, k.Name, dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := k.Default().Draw(s, results.Filter{}, k.Name, t.TempDir())
+			if err != nil || len(files) != 2 || len(again) != 2 {
+				t.Fatalf("files = %v, then %v, %v, want an SVG and a PNG", files, again, err)
+			}
+			for i := range files {
+				if !bytes.Equal(read(t, files[i]), read(t, again[i])) {
+					t.Errorf("%s is not the same when drawn again", files[i])
+				}
+			}
+			golden := filepath.Join("testdata", k.Name+".svg")
+			if *update {
+				if err := os.WriteFile(golden, read(t, files[0]), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !bytes.Equal(read(t, files[0]), read(t, golden)) {
+				t.Errorf("%s differs from %s (rewrite with -update, and look at it)", files[0], golden)
+			}
+		})
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+// What a figure says, read off its SVG.
+func TestSays(t *testing.T) {
+	s := fakeStore(t)
+	for _, c := range []struct {
+		kind           string
+		filter         results.Filter
+		want, wantNone []string
+	}{
+		{"bits", results.Filter{}, []string{"opticks", "2.290", "kneser-ney", "bits per byte",
+			"nadaraya-watson on even (timeout)"}, nil},
+		{"bits", results.Filter{Corpus: "even"}, []string{"even", "1.180"}, []string{"opticks", "2.290"}},
+		{"horizon", results.Filter{}, []string{"optimum", "steps ahead k (symbols)", "8 16 32", "uniform on opticks"}, []string{"gzip"}},
+		{"curves", results.Filter{Predictor: "[tk]*"}, []string{"validation loss (bits per symbol)", "transformer", "entropy rate"}, []string{"lz78"}},
+		{"pareto-seconds", results.Filter{}, []string{"training time (s)", "frontier", "uniform, gzip, bzip2, xz, oracle"}, nil},
+		{"pareto-bytes", results.Filter{}, []string{"model size (bytes)"}, nil},
+	} {
+		files, err := kind(c.kind).Draw(s, c.filter, "x", t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		svg := strings.Join(strings.Fields(tags.ReplaceAllString(string(read(t, files[0])), " ")), " ")
+		for _, w := range c.want {
+			if !strings.Contains(svg, w) {
+				t.Errorf("%s %+v does not say %q", c.kind, c.filter, w)
+			}
+		}
+		for _, w := range c.wantNone {
+			if strings.Contains(svg, w) {
+				t.Errorf("%s %+v says %q", c.kind, c.filter, w)
+			}
+		}
+	}
+}
+
+func kind(name string) Config {
+	for _, k := range Kinds {
+		if k.Name == name {
+			return k.Default()
+		}
+	}
+	return nil
+}
+
+// A predictor keeps its colour whatever a figure leaves out.
+func TestLooksStay(t *testing.T) {
+	s := fakeStore(t)
+	colour := fmt.Sprintf("#%02X%02X%02X", colours[5].R, colours[5].G, colours[5].B) // the sixth is the transformer
+	files, err := kind("curves").Draw(s, results.Filter{Predictor: "transformer"}, "x", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if svg := string(read(t, files[0])); !strings.Contains(svg, "stroke:"+colour) {
+		t.Errorf("the transformer alone is not drawn in %s", colour)
+	}
+}
+
+func TestLooksDiffer(t *testing.T) {
+	seen := map[string]int{}
+	for i := range 252 {
+		l := lookOf(i)
+		key := fmt.Sprint(l)
+		if j, ok := seen[key]; ok {
+			t.Fatalf("predictors %d and %d look the same", i, j)
+		}
+		seen[key] = i
+	}
+}
+
+func TestRefuses(t *testing.T) {
+	s := fakeStore(t)
+	for name, c := range map[string]Config{
+		"width = 1":      &Bits{Common{Width: 1}},
+		"width = NaN":    &Bits{Common{Width: math.NaN()}},
+		"height = 1":     &Curves{Common{Width: 9, Height: 1}, "valid_bits"},
+		"height = 4.0":   &Horizon{Common{Width: 8.5, Height: 4, Corpus: "[go]*"}},
+		"x = rss":        &Pareto{Common{Width: 9}, "rss"},
+		"corpus = \"a\"": &Bits{Common{Width: 9, Corpus: "a"}},
+	} {
+		f := results.Filter{}
+		if strings.HasPrefix(name, "corpus") {
+			f.Corpus = "b"
+		}
+		_, err := c.Draw(s, f, "fig", t.TempDir())
+		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "plots.fig") {
+			t.Errorf("error = %v, want one that says %s in plots.fig", err, name)
+		}
+	}
+	for _, k := range Kinds {
+		dir := t.TempDir()
+		if _, err := k.Default().Draw(s, results.Filter{Corpus: "none"}, "fig", dir); !errors.Is(err, ErrEmpty) {
+			t.Errorf("%s of nothing: %v, want ErrEmpty", k.Name, err)
+		}
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%s of nothing left files", k.Name)
+		}
+	}
+}
+
+func TestFrontier(t *testing.T) {
+	at := func(cost, bits float64) point {
+		return point{score{"", results.Interval{Value: bits}}, cost}
+	}
+	got := frontier([]point{at(3, 1), at(1, 3), at(2, 3), at(2, 2), at(9, 1.5), at(10, 0.5), at(2, 2)})
+	want := []point{at(1, 3), at(2, 2), at(3, 1), at(10, 0.5)}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("frontier = %v, want %v", got, want)
+	}
+}
+
+func TestTicks(t *testing.T) {
+	labels := func(lo, hi float64, log bool) string {
+		var out []string
+		ticks := linearTicks{5}.Ticks(lo, hi)
+		if log {
+			ticks = logTicks{}.Ticks(lo, hi)
+		}
+		for _, x := range ticks {
+			if !x.IsMinor() {
+				out = append(out, x.Label)
+			}
+		}
+		return strings.Join(out, " ")
+	}
+	for _, c := range []struct {
+		lo, hi float64
+		log    bool
+		want   string
+	}{
+		{0, 1, false, "0.0 0.2 0.4 0.6 0.8 1.0"},
+		{-0.1, 0.11, false, "-0.10 -0.05 0.00 0.05 0.10"},
+		{2.21, 8.3, false, "4 6 8"},
+		{900, 6e5, true, "1k 10k 100k"},
+		{0.9, 11, true, "1 2 5 10"},
+		{2e-4, 3e3, true, "0.01 1 100"},
+	} {
+		if got := labels(c.lo, c.hi, c.log); got != c.want {
+			t.Errorf("ticks of [%v, %v], log %v: %s, want %s", c.lo, c.hi, c.log, got, c.want)
+		}
+	}
+}
+
+// The least there can be: one predictor, one corpus, one point of each thing.
+func TestOnePoint(t *testing.T) {
+	s, err := results.Open(filepath.Join(t.TempDir(), "one.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	env, _ := s.PutEnvironment(results.Environment{})
+	c := fakeCell(fakes[2], "opticks", 0, 0)
+	if err := s.PutExperiment(results.Experiment{Digest: "d", Name: "one"}, []results.Cell{c}); err != nil {
+		t.Fatal(err)
+	}
+	id, err := s.Begin(c.Key, env, "", "", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := fakeOutcome(rand.New(rand.NewPCG(1, 1)), fakes[2], 0)
+	o.Scores, o.Curve = o.Scores[:2], o.Curve[:1]
+	if err := s.Finish(id, o); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range Kinds {
+		if files, err := k.Default().Draw(s, results.Filter{}, k.Name, t.TempDir()); err != nil || len(files) != 2 {
+			t.Errorf("%s of one point: %v, %v", k.Name, files, err)
+		}
+	}
+}
+
+// Two experiments in one figure would have two looks for one predictor.
+func TestTwoExperiments(t *testing.T) {
+	s := fakeStore(t)
+	if err := s.PutExperiment(results.Experiment{Digest: "e", Name: "other"}, []results.Cell{fakeCell(fakes[0], "even", 2, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := kind("bits").Draw(s, results.Filter{}, "x", t.TempDir()); err == nil || !strings.Contains(err.Error(), "want one") {
+		t.Errorf("two experiments: %v, want an error", err)
+	}
+	if _, err := kind("bits").Draw(s, results.Filter{Experiment: "quick*"}, "x", t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPNGSize(t *testing.T) {
+	c := &Bits{Common{Width: 8.5, Corpus: "even"}}
+	files, err := c.Draw(fakeStore(t), results.Filter{}, "x", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := png.DecodeConfig(bytes.NewReader(read(t, files[1])))
+	if want := 8.5 / 2.54 * dpi; err != nil || math.Abs(float64(img.Width)-want) > 1.5 {
+		t.Errorf("width = %d pixels, %v, want %.0f", img.Width, err, want)
+	}
+}
