@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/BurntSushi/toml"
+
 	"horizon/results"
 )
 
@@ -295,6 +297,29 @@ func TestRefuses(t *testing.T) {
 		}
 		if left, _ := os.ReadDir(dir); len(left) > 0 {
 			t.Errorf("%s of nothing left files", k.Name)
+		}
+	}
+}
+
+// Tables decode onto the defaults, key by key, and unknown keys are noticed.
+func TestDecode(t *testing.T) {
+	for _, k := range Kinds {
+		var file struct {
+			Plots map[string]toml.Primitive `toml:"plots"`
+		}
+		md, err := toml.Decode("[plots.fig]\ncorpus = \"even\"\nwidth = 8.5\ntitel = \"x\"", &file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := k.Default()
+		if err := md.PrimitiveDecode(file.Plots["fig"], c); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%+v", c); !strings.Contains(got, "Corpus:even") || !strings.Contains(got, "Width:8.5") {
+			t.Errorf("%s decoded to %s", k.Name, got)
+		}
+		if left := md.Undecoded(); len(left) != 1 || left[0].String() != "plots.fig.titel" {
+			t.Errorf("%s left %v undecoded, want plots.fig.titel", k.Name, left)
 		}
 	}
 }
