@@ -150,9 +150,10 @@ func (m *model) adopt(params []float32) {
 // normal with variance 1/C, those that write to it zero, and so is an untied
 // head (Zhang, Dauphin & Ma 2019, Fixup, section 3), which makes the untrained
 // model uniform. Positions are learned but begin as the sinusoids of Vaswani
-// et al. 2017, section 3.5, from which attention to a fixed distance is one
-// rotation away: with random ones, half of a short training is spent on
-// finding that neighbours are neighbours. Gains are one, biases zero.
+// et al. 2017, section 3.5, in which a fixed distance is a fixed rotation. On
+// Opticks, 300 steps from random positions reached 3.36 bits of validation loss
+// and from sinusoids 3.10, all else equal (one run each). Gains are one, biases
+// zero.
 func (m *model) initialize(seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, streamInit))
 	normal := func(w []float32, sigma float64) {
@@ -174,7 +175,8 @@ func (m *model) initialize(seed uint64) {
 
 // inputScale is the deviation of the symbols' embeddings and the amplitude of
 // the positions'. It also sets the spread of a tied head's first logits, about
-// √C/10. GPT-2's 0.02 leaves the stream too small beside what blocks add.
+// √C/10. The value is from runs on Opticks: halving the positions' share or
+// doubling both was worse.
 const inputScale = 0.1
 
 // sinusoids sets pos[t,2i] = sin(t/10000^{2i/C}), pos[t,2i+1] its cosine, both
