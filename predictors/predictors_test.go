@@ -316,3 +316,54 @@ func ExampleScore() {
 	fmt.Printf("%.3f %v\n", bits, top)
 	// Output: [2.000 0.415 1.000] [1 1 0]
 }
+
+// counts is a learner that is tuned.
+type counts struct {
+	n     []float64
+	delta float64
+}
+
+func (c *counts) Alphabet() int { return len(c.n) }
+func (c *counts) Reset()        {}
+func (c *counts) Predict(p []float64) {
+	sum := 0.0
+	for x, n := range c.n {
+		p[x] = n + c.delta
+		sum += p[x]
+	}
+	for x := range p {
+		p[x] /= sum
+	}
+}
+func (c *counts) Observe(symbol)             {}
+func (c *counts) Learn(x symbol)             { c.n[x]++ }
+func (c *counts) Fork() predictors.Predictor { d := *c; return &d }
+func (c *counts) Tune(context.Context, predictors.Data, func(predictors.Progress)) error {
+	c.delta = 0.5
+	return nil
+}
+
+func TestTrainDrawsALearningCurve(t *testing.T) {
+	xs := make([]symbol, 5000)
+	for i := range xs {
+		xs[i] = symbol(i * i % 3)
+	}
+	c := &counts{n: make([]float64, 3), delta: 100}
+	var at []int64
+	var last float64
+	err := predictors.Train(context.Background(), c, predictors.Data{Train: [][]symbol{xs[:3000], xs[3000:4000]}, Valid: [][]symbol{xs[4000:]}},
+		func(p predictors.Progress) {
+			if p.Metric == "valid_bits" {
+				at, last = append(at, p.Symbols), p.Value
+			}
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []int64{1024, 2048, 4000}; !slices.Equal(at, want) {
+		t.Errorf("points at %v symbols, want %v", at, want)
+	}
+	if want, _ := predictors.SampleLoss(c, [][]symbol{xs[4000:]}, 1<<20); last != want {
+		t.Errorf("the last point is %v bits, the tuned predictor's loss %v", last, want)
+	}
+}

@@ -15,34 +15,44 @@ const curveSample = 4096
 
 // Train fits p to d and leaves it reset. A Fitter fits itself; a Learner
 // learns every training document in turn from the empty context and is then
-// tuned, if it is a Tuner. Anything else has nothing to train.
+// tuned, if it is a Tuner. Anything else has nothing to train. Whatever is
+// trained ends with a point of its learning curve.
 func Train(ctx context.Context, p Predictor, d Data, report func(Progress)) error {
 	if report == nil {
 		report = func(Progress) {}
 	}
+	f, fits := p.(Fitter)
+	l, learns := p.(Learner)
+	if !fits && !learns {
+		p.Reset()
+		return ctx.Err()
+	}
+	drawn := int64(0) // the last point reported
+	noting := func(m Progress) {
+		if m.Metric == validBits {
+			drawn = m.Symbols
+		}
+		report(m)
+	}
 	var err error
-	if f, ok := p.(Fitter); ok {
-		err = f.Fit(ctx, d, report)
+	if fits {
+		err = f.Fit(ctx, d, noting)
 	} else {
-		err = learnAll(ctx, p, d, report)
+		err = learn(ctx, p, l, d, noting)
+	}
+	if t, ok := p.(Tuner); ok && !fits && err == nil {
+		err = t.Tune(ctx, d, report)
 	}
 	p.Reset()
+	if n := int64(d.Symbols()); err == nil && drawn < n {
+		curvePoint(p, d, n, report)
+	}
 	return err
 }
 
-func learnAll(ctx context.Context, p Predictor, d Data, report func(Progress)) error {
-	if l, ok := p.(Learner); ok {
-		if err := learn(ctx, p, l, d, report); err != nil {
-			return err
-		}
-	}
-	if t, ok := p.(Tuner); ok {
-		if err := t.Tune(ctx, d, report); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// validBits is the metric of learning curves: bits per symbol on a sample of
+// the validation part.
+const validBits = "valid_bits"
 
 // learn drives a Learner over the training documents. At 1,024 symbols and
 // every doubling it measures a sample of the validation part with a fork, so
@@ -54,7 +64,7 @@ func learn(ctx context.Context, p Predictor, l Learner, d Data, report func(Prog
 		for _, x := range doc {
 			l.Learn(x)
 			n++
-			if n == next {
+			if n == next && n < total {
 				next *= 2
 				curvePoint(p, d, n, report)
 			}
@@ -66,14 +76,12 @@ func learn(ctx context.Context, p Predictor, l Learner, d Data, report func(Prog
 			}
 		}
 	}
-	p.Reset()
-	curvePoint(p, d, n, report)
 	return ctx.Err()
 }
 
 func curvePoint(p Predictor, d Data, n int64, report func(Progress)) {
 	if bits, ok := SampleLoss(p, d.Valid, curveSample); ok {
-		report(Progress{Stage: "train", Metric: "valid_bits", Symbols: n, Value: bits,
+		report(Progress{Stage: "train", Metric: validBits, Symbols: n, Value: bits,
 			Done: n, Total: int64(d.Symbols())})
 	}
 }
