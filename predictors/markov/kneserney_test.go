@@ -262,7 +262,7 @@ func TestLearnAfterObserve(t *testing.T) {
 				}
 			}
 			if id != 0 {
-				c0 = p.long.grams[id].count
+				c0 = p.leaves.at(id).count
 			}
 			if int(c0) != c-observed.count[g] {
 				t.Fatalf("n-gram %q is counted %d times, want %d", g, c0, c-observed.count[g])
@@ -324,15 +324,15 @@ func TestDocumentsBeginAtTheMark(t *testing.T) {
 
 func TestDiscountsAreThoseOfTheFormula(t *testing.T) {
 	// n₁ = 10, n₂ = 4, n₃ = 2, n₄ = 1: Y = 10/18.
-	d := discounts(&[5]uint64{0, 10, 4, 2, 1}, false)
+	d := modifiedDiscounts(&tally{0, 10, 4, 2, 1})
 	want := [4]float64{0, 1 - 2*5./9*4/10, 2 - 3*5./9*2/4, 3 - 4*5./9*1/2}
-	for j := range d {
+	for j := range want {
 		if math.Abs(d[j]-want[j]) > 1e-15 {
 			t.Errorf("D%d = %v, want %v", j, d[j], want[j])
 		}
 	}
-	for _, n := range [][5]uint64{{}, {0, 5}, {0, 5, 5, 0, 3}, {0, 10, 1, 20, 1}} {
-		if d := discounts(&n, false); d != [4]float64{0, .5, 1, 1.5} {
+	for _, n := range []tally{{}, {0, 5}, {0, 5, 5, 0, 3}, {0, 10, 1, 20, 1}} {
+		if d := modifiedDiscounts(&n); d != (discounts{0, .5, 1, 1.5, 1.5, 1.5, 1.5}) {
 			t.Errorf("discounts of %v = %v, want the fall-back", n, d)
 		}
 	}

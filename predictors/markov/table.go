@@ -1,114 +1,115 @@
 package markov
 
 import (
-	"fmt"
 	"math/bits"
 	"unsafe"
-
-	"horizon/predictors"
 )
 
-// A table holds n-grams and finds them by parent and symbol: open addressing
-// with linear probing over slots that hold indices into the n-grams, at most
-// two thirds full. N-gram 0 is never found.
+// A table numbers n-grams in the order they come, from 1, and finds them by
+// parent and symbol: open addressing with linear probing, at most two thirds
+// full. A slot holds the upper half of the hash beside the number, so that a
+// look-up that ends in nothing touches no key, and doubling reads slots only.
 type table struct {
-	grams []gram
-	slots []uint32 // 0 is empty; a power of two
-	shift int      // 64 − log₂ len(slots)
+	keys  pages[key]
+	slots []uint64 // hash<<32 | number; 0 is empty; a power of two
+	shift int      // 32 − log₂ len(slots)
+}
+
+// A key is an n-gram: the string of its parent and then a symbol.
+type key struct{ parent, symbol uint32 }
+
+// hash mixes by a multiplication (Knuth), upper half.
+func (k key) hash() uint64 {
+	return (uint64(k.parent)<<17 ^ uint64(k.symbol)) * 0x9e3779b97f4a7c15 >> 32
 }
 
 func (t *table) clear() {
-	t.grams = make([]gram, 1)
-	t.rehash(16)
+	*t = table{}
+	t.keys.push(key{}) // 0 is never found
+	t.resize(16)
 }
 
-// home is the slot to look in first (Knuth's multiplicative hash).
-func (t *table) home(parent, symbol uint32) int {
-	return int((uint64(parent)<<17 | uint64(symbol)) * 0x9e3779b97f4a7c15 >> t.shift)
-}
+// size is one more than the number of n-grams.
+func (t *table) size() int { return t.keys.n }
 
 // find returns the n-gram parent·symbol, or 0.
 func (t *table) find(parent, symbol uint32) uint32 {
-	slots := t.slots
+	k := key{parent, symbol}
+	h, slots := k.hash(), t.slots
 	mask := len(slots) - 1
-	for i := t.home(parent, symbol); ; i++ {
-		g := slots[i&mask]
-		if g == 0 {
+	for i := int(h >> t.shift); ; i++ {
+		s := slots[i&mask]
+		if s == 0 {
 			return 0
 		}
-		if s := &t.grams[g]; s.parent == parent && s.symbol == symbol {
-			return g
+		if s>>32 == h && *t.keys.at(uint32(s)) == k {
+			return uint32(s)
 		}
 	}
 }
 
 // insert appends parent·symbol, which must not be there.
 func (t *table) insert(parent, symbol uint32) uint32 {
-	if len(t.grams)*3 >= len(t.slots)*2 {
-		t.rehash(2 * len(t.slots))
+	if t.keys.n*3 >= len(t.slots)*2 {
+		t.resize(2 * len(t.slots))
 	}
-	g := uint32(len(t.grams))
-	t.grams = append(t.grams, gram{parent: parent, symbol: symbol})
-	t.place(g)
+	k, g := key{parent, symbol}, uint32(t.keys.n)
+	t.keys.push(k)
+	t.place(k.hash()<<32 | uint64(g))
 	return g
 }
 
-func (t *table) place(g uint32) {
+func (t *table) place(s uint64) {
 	mask := len(t.slots) - 1
-	i := t.home(t.grams[g].parent, t.grams[g].symbol)
+	i := int(s >> 32 >> t.shift)
 	for ; t.slots[i&mask] != 0; i++ {
 	}
-	t.slots[i&mask] = g
+	t.slots[i&mask] = s
 }
 
-func (t *table) rehash(size int) {
-	t.slots, t.shift = make([]uint32, size), 64-bits.Len(uint(size-1))
-	for g := 1; g < len(t.grams); g++ {
-		t.place(uint32(g))
+func (t *table) resize(size int) {
+	old := t.slots
+	t.slots, t.shift = make([]uint64, size), 32-bits.Len(uint(size-1))
+	for _, s := range old {
+		if s != 0 {
+			t.place(s)
+		}
 	}
 }
 
-func (t *table) bytes() int64 {
-	return int64(cap(t.grams))*int64(unsafe.Sizeof(gram{})) + int64(cap(t.slots))*4
+func (t *table) bytes() int64 { return t.keys.bytes() + int64(cap(t.slots))*8 }
+
+// Pages are a slice that grows without being copied, so that growing leaves
+// no garbage of the model's own size behind.
+type pages[T any] struct {
+	list [][]T
+	n    int
 }
 
-// fields writes or reads the n-grams column by column.
-func (t *table) fields(a *predictors.Archive) {
-	columns := []func(*gram) *uint32{
-		func(g *gram) *uint32 { return &g.parent },
-		func(g *gram) *uint32 { return &g.symbol },
-		func(g *gram) *uint32 { return &g.suffix },
-		func(g *gram) *uint32 { return &g.count },
+const (
+	pageBits = 15
+	pageSize = 1 << pageBits
+)
+
+func (s *pages[T]) at(i uint32) *T { return &s.list[i>>pageBits][i&(pageSize-1)] }
+
+func (s *pages[T]) push(v T) {
+	if s.n%pageSize == 0 {
+		first := 16 // a small model stays small
+		if s.n > 0 {
+			first = pageSize
+		}
+		s.list = append(s.list, make([]T, 0, first))
 	}
-	for i, field := range columns {
-		var column []uint32
-		if !a.Reading() {
-			column = make([]uint32, len(t.grams))
-			for g := range t.grams {
-				column[g] = *field(&t.grams[g])
-			}
-		}
-		predictors.Slice(a, &column)
-		if !a.Reading() || a.Err() != nil {
-			continue
-		}
-		if i == 0 {
-			t.grams = make([]gram, len(column))
-		}
-		if len(column) != len(t.grams) || len(column) == 0 {
-			a.Fail(fmt.Errorf("kneser-ney: column %d has %d n-grams, want %d and at least 1", i, len(column), len(t.grams)))
-			return
-		}
-		for g := range t.grams {
-			*field(&t.grams[g]) = column[g]
-		}
+	last := &s.list[len(s.list)-1]
+	*last = append(*last, v)
+	s.n++
+}
+
+func (s *pages[T]) bytes() (sum int64) {
+	var zero T
+	for _, page := range s.list {
+		sum += int64(cap(page)) * int64(unsafe.Sizeof(zero))
 	}
-	if a.Reading() && a.Err() == nil {
-		t.grams[0] = gram{} // nobody's string, whatever the file says
-		size := 16
-		for len(t.grams)*3 >= size*2 {
-			size *= 2
-		}
-		t.rehash(size)
-	}
+	return sum
 }
