@@ -1,0 +1,16 @@
+package statemachine
+
+import (
+	"testing"
+
+	"horizon/predictors/catalog"
+	"horizon/predictors/predictortest"
+)
+
+func TestPSTConforms(t *testing.T) {
+	predictortest.Run(t, catalog.Kind{Name: "pst", Version: 1, Default: DefaultPST, Tiny: TinyPST})
+}
+
+func TestDMCConforms(t *testing.T) {
+	predictortest.Run(t, catalog.Kind{Name: "dmc", Version: 1, Default: DefaultDMC, Tiny: TinyDMC})
+}
