@@ -55,7 +55,8 @@ type outcome struct {
 	TestSymbols  int
 	TestBytes    int64
 	TrainSeconds float64
-	EvalSeconds  float64
+	EvalSeconds  float64 // of the whole evaluation
+	ScoreSeconds float64 // of scoring the test symbols, without looking further ahead
 	ModelBytes   int64
 	Loaded       bool   // the model was loaded and not trained
 	ModelFile    string // if it was saved or loaded
@@ -106,8 +107,9 @@ func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*o
 		}
 	}
 	start := time.Now()
-	out.Scores, out.Blocks, err = j.evaluate(ctx, p, c, report)
-	out.EvalSeconds = time.Since(start).Seconds()
+	var scoring time.Duration
+	out.Scores, out.Blocks, scoring, err = j.evaluate(ctx, p, c, report)
+	out.EvalSeconds, out.ScoreSeconds = time.Since(start).Seconds(), scoring.Seconds()
 	if err != nil {
 		return nil, err
 	}
@@ -218,17 +220,17 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 }
 
 // evaluate walks p over the test part with all metrics.
-func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Block, error) {
+func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Block, time.Duration, error) {
 	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block)}
 	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
 		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, predictors.AheadOptions{
 			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}))
 	}
-	err := metrics.Walk(ctx, p, c, j.Protocol, ms, func(done, total int64) {
+	scoring, err := metrics.Walk(ctx, p, c, j.Protocol, ms, func(done, total int64) {
 		report(predictors.Progress{Stage: "score", Done: done, Total: total})
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	var scores []metrics.Score
 	var blocks []metrics.Block
@@ -236,7 +238,7 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 		s, b := m.Rows()
 		scores, blocks = append(scores, s...), append(blocks, b...)
 	}
-	return scores, blocks, nil
+	return scores, blocks, scoring, nil
 }
 
 // derived are the scores that follow from the bits per symbol and what the
@@ -264,7 +266,7 @@ func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) erro
 	}
 	o := *j
 	o.Protocol.Learning, o.Protocol.Top1 = false, false
-	scores, blocks, err := o.evaluate(ctx, best, c, func(predictors.Progress) {})
+	scores, blocks, _, err := o.evaluate(ctx, best, c, func(predictors.Progress) {})
 	if err != nil {
 		return fmt.Errorf("oracle: %w", err)
 	}
@@ -308,7 +310,8 @@ func (j *job) price(ctx context.Context, kind catalog.CoderKind, c *corpora.Corp
 		return nil, err
 	}
 	n := c.Test.Symbols
-	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: n, TestBytes: c.Test.Bytes, EvalSeconds: time.Since(start).Seconds()}
+	took := time.Since(start).Seconds()
+	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: n, TestBytes: c.Test.Bytes, EvalSeconds: took, ScoreSeconds: took}
 	out.Scores = []metrics.Score{{Metric: "bits_per_symbol", Horizon: 1, N: n, Value: bits / float64(n)}}
 	if c.Test.Bytes > 0 {
 		out.Scores = append(out.Scores, metrics.Score{Metric: "bits_per_byte", Horizon: 1, N: n, Value: bits / float64(c.Test.Bytes)})

@@ -11,7 +11,7 @@ import (
 // intervals that its blocks of losses allow.
 func toResults(o *outcome, used usage, wall float64, proto metrics.Protocol) results.Outcome {
 	r := results.Outcome{TrainSeconds: o.TrainSeconds, EvalSeconds: o.EvalSeconds, WallSeconds: wall, CPUSeconds: used.CPUSeconds,
-		SymbolsPerSecond: float64(o.TestSymbols) / o.EvalSeconds, ModelBytes: o.ModelBytes, PeakRSS: used.PeakRSS,
+		SymbolsPerSecond: float64(o.TestSymbols) / o.ScoreSeconds, ModelBytes: o.ModelBytes, PeakRSS: used.PeakRSS,
 		TrainSymbols: int64(o.TrainSymbols), Chosen: o.Chosen, ModelFile: o.ModelFile}
 	if o.Proof != nil {
 		r.Proof = &results.Proof{ClaimedBits: o.Proof.ClaimedBits, CodedBytes: int64(o.Proof.CodedBytes), RoundTrip: o.Proof.RoundTrip}

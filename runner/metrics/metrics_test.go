@@ -108,7 +108,7 @@ func TestEverySymbolIsScoredOnceAndPointsAreWhereTheySay(t *testing.T) {
 	for _, points := range []int{0, 1, 7, 200, 100_000} {
 		s := &spy{}
 		o := Protocol{Horizons: []int{1, 8}, Points: points, Block: 100, Top1: true}
-		if err := Walk(context.Background(), newChain(), c, o, []Metric{s}, noTick); err != nil {
+		if _, err := Walk(context.Background(), newChain(), c, o, []Metric{s}, noTick); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(s.scored, all) {
@@ -138,7 +138,7 @@ func TestEverySymbolIsScoredOnceAndPointsAreWhereTheySay(t *testing.T) {
 func TestLogLossAndItsBlocks(t *testing.T) {
 	c := corpus(1050, 30)
 	l := NewLogLoss(100)
-	if err := Walk(context.Background(), newChain(), c, Protocol{Top1: true}, []Metric{l}, noTick); err != nil {
+	if _, err := Walk(context.Background(), newChain(), c, Protocol{Top1: true}, []Metric{l}, noTick); err != nil {
 		t.Fatal(err)
 	}
 	scores, blocks := l.Rows()
@@ -179,7 +179,7 @@ func TestAheadEqualsMatrixPowers(t *testing.T) {
 	o := Protocol{Horizons: ks, Points: 300, Rollouts: 4, Block: 256}
 	h := NewAhead(2, 256, predictors.AheadOptions{Horizons: ks, Rollouts: 4})
 	s := &spy{}
-	if err := Walk(context.Background(), newChain(), c, o, []Metric{h, s}, noTick); err != nil {
+	if _, err := Walk(context.Background(), newChain(), c, o, []Metric{h, s}, noTick); err != nil {
 		t.Fatal(err)
 	}
 	scores, _ := h.Rows()
@@ -219,7 +219,7 @@ func TestJackknifeRemovesTheBias(t *testing.T) {
 	loss := func(rollouts, states int, metric string) float64 {
 		h := NewAhead(2, 256, predictors.AheadOptions{Horizons: ks, Rollouts: rollouts, States: states, Seed: 9})
 		o := Protocol{Horizons: ks, Points: 20_000, Rollouts: rollouts, Block: 256}
-		if err := Walk(context.Background(), newChain(), c, o, []Metric{h}, noTick); err != nil {
+		if _, err := Walk(context.Background(), newChain(), c, o, []Metric{h}, noTick); err != nil {
 			t.Fatal(err)
 		}
 		scores, _ := h.Rows()
@@ -246,7 +246,7 @@ func TestWalkTakesNoPredictorsWord(t *testing.T) {
 		{&chain{rows: rows, at: 2, lie: "nan"}, "want finite"},
 		{boaster{newChain()}, "Score claims"},
 	} {
-		err := Walk(context.Background(), tc.p, c, o, []Metric{NewLogLoss(100)}, noTick)
+		_, err := Walk(context.Background(), tc.p, c, o, []Metric{NewLogLoss(100)}, noTick)
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%T: error %v, want one about %q", tc.p, err, tc.want)
 		}
@@ -259,7 +259,7 @@ func TestContextContinuesIfAsked(t *testing.T) {
 	c.Train.Docs = [][]symbol{{0, 0, 1}}
 	first := func(o Protocol) float64 {
 		s := &spy{}
-		if err := Walk(context.Background(), newChain(), c, o, []Metric{s}, noTick); err != nil {
+		if _, err := Walk(context.Background(), newChain(), c, o, []Metric{s}, noTick); err != nil {
 			t.Fatal(err)
 		}
 		return s.bits[0]
@@ -276,7 +276,7 @@ func TestContextContinuesIfAsked(t *testing.T) {
 func TestWalkStopsWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if err := Walk(ctx, newChain(), corpus(500), Protocol{}, nil, noTick); err != context.Canceled {
+	if _, err := Walk(ctx, newChain(), corpus(500), Protocol{}, nil, noTick); err != context.Canceled {
 		t.Errorf("error %v, want context.Canceled", err)
 	}
 }

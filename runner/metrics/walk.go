@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"horizon/corpora"
 	"horizon/predictors"
@@ -32,8 +33,9 @@ const tolerance = 1e-9
 // Walk walks p over the test part of c once, showing it to the metrics, and
 // takes no predictor's word: at every evaluation point it checks that Predict
 // sums to one and agrees with the loss that Score then claims. tick is told
-// how many symbols and points are done of how many.
-func Walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o Protocol, ms []Metric, tick func(done, total int64)) error {
+// how many symbols and points are done of how many. It returns the time spent
+// in scoring the test symbols alone, without the metrics.
+func Walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o Protocol, ms []Metric, tick func(done, total int64)) (time.Duration, error) {
 	w := &walk{p: p, o: o, ms: ms, ctx: ctx, tick: tick, q: make([]float64, c.Alphabet.Size()),
 		bits: make([]float64, stride)}
 	if o.Top1 {
@@ -60,11 +62,11 @@ func Walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o Prot
 			n++
 		}
 		if err := w.document(doc, widths, first, points[:n]); err != nil {
-			return err
+			return w.scoring, err
 		}
 		points, first = points[n:], first+len(doc)
 	}
-	return nil
+	return w.scoring, nil
 }
 
 // before is the document that the test part continues.
@@ -127,6 +129,8 @@ type walk struct {
 	point int
 	done  int64
 	total int64
+	// scoring is the time spent in Score and ScoreLearning.
+	scoring time.Duration
 }
 
 func (w *walk) warm(doc []symbol, n int) {
@@ -177,6 +181,7 @@ func (w *walk) score(xs []symbol, widths []uint16, first int) error {
 	if top != nil {
 		top = top[:len(xs)]
 	}
+	start := time.Now()
 	if w.o.Learning {
 		if err := predictors.ScoreLearning(w.p, bits, top, xs); err != nil {
 			return err
@@ -184,6 +189,7 @@ func (w *walk) score(xs []symbol, widths []uint16, first int) error {
 	} else {
 		predictors.Score(w.p, bits, top, xs)
 	}
+	w.scoring += time.Since(start)
 	for i, b := range bits {
 		if math.IsNaN(b) || math.IsInf(b, 0) || b < -tolerance {
 			return fmt.Errorf("test symbol %d (= %d): loss %v bits, want finite and not negative", first+i, xs[i], b)
