@@ -3,6 +3,7 @@ package contexttree
 import (
 	"fmt"
 	"io"
+	"math"
 	"math/bits"
 
 	"horizon/predictors"
@@ -97,11 +98,10 @@ const once = 1 << 31
 const minRatio, maxRatio = 0x1p-900, 0x1p900
 
 // odds[m] is 2ᵐ − 1.
-var odds = func() (o [windowBits + 1]float64) {
+var odds = func() (o [128]float64) { // as long as makes an index of 7 bits safe
 	for m := range o {
-		o[m] = float64(uint64(1)<<m - 1)
+		o[m] = math.Ldexp(1, m) - 1
 	}
-	o[windowBits] = 0x1p64 - 1
 	return o
 }()
 
@@ -140,37 +140,43 @@ func (v *branching) above(k int, leaf bool) float64 {
 }
 
 // prob sums down the path what each node adds: w is the weight that those
-// above have left.
+// above have left. One division serves both quotients, by β+1 and by n+1.
 func (f *weighting) prob(tree int, past uint64) float64 {
 	depth := f.reach[tree]
 	v, m, p, w := &f.nodes[tree], 1, 0.0, 1.0
 	for v.depth < depth {
-		beta := float64(odds[m] * v.ratio)
-		w /= beta + 1
-		p += float64(float64(w*beta) * v.kt(1))
+		beta, n := float64(odds[m&127]*v.ratio), float64(v.n[0]+v.n[1])+1
+		r := w / float64((beta+1)*n)
+		p += float64(float64(beta*(float64(v.n[1])+0.5)) * r)
+		w = float64(n * r)
 		d := v.depth
 		c := v.child[past<<d>>63]
-		if c == 0 {
-			return p + w/2
+		if c-1 >= once-1 { // no node
+			return p + float64(w*f.fresh(c, past, d, depth))
 		}
-		if c >= once {
-			at := c - once
-			e := float64(f.h.bit(at))/2 + 0.25 // KT of one bit
-			same := bits.LeadingZeros64(past ^ f.h.window(at))
-			if same >= int(depth) {
-				return p + float64(w*e)
-			}
-			return p + w*mix(odds[same-int(d)], e, 0.5)
-		}
-		v, m = &f.nodes[c], int(f.nodes[c].depth-d)
-		if m > 1 {
+		v = &f.nodes[c]
+		if m = int(v.depth - d); m > 1 {
 			if same := bits.LeadingZeros64(past ^ f.h.window(v.at)); same < int(v.depth) {
 				beta := odds[same-int(d)] * v.above(int(v.depth)-same, v.depth == depth)
-				return p + w*mix(beta, v.kt(1), 0.5)
+				return p + float64(w*mix(beta, v.kt(1), 0.5))
 			}
 		}
 	}
 	return p + float64(w*v.kt(1))
+}
+
+// fresh is the probability of a 1 below depth d where the child is c: nothing,
+// or a context seen once.
+func (f *weighting) fresh(c uint32, past uint64, d, depth uint8) float64 {
+	if c == 0 {
+		return 0.5
+	}
+	at := c - once
+	e := float64(f.h.bit(at))/2 + 0.25 // KT of one bit
+	if same := bits.LeadingZeros64(past ^ f.h.window(at)); same < int(depth) {
+		return mix(odds[same-int(d)], e, 0.5)
+	}
+	return e
 }
 
 // mix is (β p + q)/(β + 1).
@@ -181,18 +187,22 @@ func mix(beta, p, q float64) float64 { return (float64(beta*p) + q) / (beta + 1)
 func (f *weighting) learn(tree int, past uint64, bit, t uint32) {
 	leaf := f.descend(tree, past, t)
 	q := 0.5 // of what is below the path: new, or if it is a leaf nothing
-	for i := len(f.path) - 1; i >= 0; i-- {
-		s := f.path[i]
-		v := &f.nodes[s.node]
-		e := v.kt(bit)
+	nodes, path := f.nodes, f.path
+	if leaf {
+		v := &nodes[path[len(path)-1].node]
+		q = v.kt(bit)
 		v.n[bit]++
-		if leaf {
-			q, leaf = e, false
-			continue
-		}
-		p := mix(odds[s.m]*v.ratio, e, q)
-		v.ratio = min(max(v.ratio*e/q, minRatio), maxRatio)
-		q = p
+		path = path[:len(path)-1]
+	}
+	for i := len(path) - 1; i >= 0; i-- {
+		s := path[i]
+		v := &nodes[s.node]
+		beta, n := float64(odds[s.m&127]*v.ratio), float64(v.n[0]+v.n[1])+1
+		e := float64(v.n[bit]) + 0.5 // times 1/n the estimate
+		r := 1 / float64((beta+1)*n)
+		v.ratio = min(max(float64(v.ratio*e)/float64(n*q), minRatio), maxRatio)
+		v.n[bit]++
+		q = float64(float64(beta*e)*r) + float64(float64(n*r)*q)
 	}
 }
 
