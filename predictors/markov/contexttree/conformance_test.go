@@ -1,0 +1,23 @@
+package contexttree
+
+import (
+	"testing"
+
+	"horizon/predictors"
+	"horizon/predictors/catalog"
+	"horizon/predictors/predictortest"
+)
+
+func TestConformance(t *testing.T) {
+	kinds := []catalog.Kind{
+		{Name: "ctw", Tiny: TinyCTW},
+		{Name: "ctw of one tree", Tiny: func() predictors.Config { return &CTWConfig{Depth: 20, Form: "binary", First: "high"} }},
+		{Name: "cts", Tiny: func() predictors.Config { return &CTSConfig{Depth: 12, Form: "factored", First: "high"} }},
+		{Name: "cts with skips", Tiny: TinyCTS},
+		{Name: "de-ctw", Tiny: TinyVolf},
+		{Name: "ctw-kary", Tiny: TinyKary},
+	}
+	for _, k := range kinds {
+		t.Run(k.Name, func(t *testing.T) { predictortest.Run(t, k) })
+	}
+}
