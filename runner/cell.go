@@ -176,11 +176,22 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 	if err != nil {
 		return nil, err
 	}
-	out.TrainSeconds = time.Since(start).Seconds()
+	out.TrainSeconds = math.NaN()
+	if trains(p) {
+		out.TrainSeconds = time.Since(start).Seconds()
+	}
 	if j.SaveModel && !kind.Oracle {
 		err = j.save(p, kind, c, out)
 	}
 	return p, err
+}
+
+// trains reports whether there is anything to train: what takes no time has
+// no training time.
+func trains(p predictors.Predictor) bool {
+	_, fits := p.(predictors.Fitter)
+	_, learns := p.(predictors.Learner)
+	return fits || learns
 }
 
 // load reads the saved model of the same training, if there is a whole one.
@@ -198,6 +209,9 @@ func (j *job) load(c *corpora.Corpus, out *outcome) (predictors.Predictor, bool)
 		return nil, false // trained again, and replaced
 	}
 	out.Loaded, out.TrainSeconds, out.ModelFile = true, h.TrainSeconds, j.ModelFile
+	if !trains(p) {
+		out.TrainSeconds = math.NaN()
+	}
 	return p, true
 }
 
@@ -211,7 +225,10 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 	}
 	defer t.Cleanup()
 	h := catalog.Header{Kind: j.Kind, Version: kind.Version, Config: j.Config, Alphabet: c.Alphabet.Size(), Seed: j.Seed,
-		TrainKey: j.TrainKey, TrainSeconds: out.TrainSeconds, TrainSymbols: c.Train.Symbols, Chosen: predictors.Describe(p)}
+		TrainKey: j.TrainKey, TrainSymbols: c.Train.Symbols, Chosen: predictors.Describe(p)}
+	if trains(p) {
+		h.TrainSeconds = out.TrainSeconds
+	}
 	if err := catalog.Save(t, h, p); err != nil {
 		return err
 	}

@@ -405,8 +405,8 @@ database.`,
 			if g.json {
 				format = "json"
 			}
-			if !slices.Contains([]string{"table", "csv", "json"}, format) {
-				return usageError{fmt.Errorf("--format = %s, want table, csv or json", format)}
+			if !slices.Contains([]string{"table", "csv", "json", "markdown"}, format) {
+				return usageError{fmt.Errorf("--format = %s, want table, csv, json or markdown", format)}
 			}
 			s, err := g.openStore()
 			if err != nil {
@@ -428,7 +428,7 @@ database.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&format, "format", "table", "table, csv or json")
+	c.Flags().StringVar(&format, "format", "table", "table, csv, json or markdown")
 	c.Flags().IntVar(&limit, "limit", 1000, "at most so many rows; 0: all")
 	c.Flags().DurationVar(&timeout, "timeout", 30*time.Second, "give up after this long")
 	return c

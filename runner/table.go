@@ -92,6 +92,17 @@ func printResult(w io.Writer, t *results.Table, format string) error {
 		c.Flush()
 		return c.Error()
 	}
+	if format == "markdown" {
+		fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(t.Columns, " | "), strings.Repeat("---|", len(t.Columns)))
+		for _, row := range t.Rows {
+			line := cells(row, func(v float64) string { return fmt.Sprintf("%.6g", v) })
+			for i := range line {
+				line[i] = strings.ReplaceAll(line[i], "|", "\\|")
+			}
+			fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
+		}
+		return nil
+	}
 	out := table{head: t.Columns}
 	for _, row := range t.Rows {
 		out.add(cells(row, func(v float64) string { return fmt.Sprintf("%.6g", v) })...)
