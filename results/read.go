@@ -49,6 +49,9 @@ type LeaderboardRow struct {
 	BitsPerSymbol    float64
 	Perplexity       float64 // per symbol
 	Top1             float64
+	Regret           float64 // bits per symbol above the exact Bayes filter, with its 95% interval:
+	RegretLo         float64
+	RegretHi         float64
 	TrainSeconds     float64
 	EvalSeconds      float64
 	SymbolsPerSecond float64
@@ -67,11 +70,11 @@ type LeaderboardRow struct {
 // first within each corpus.
 func (s *Store) Leaderboard(f Filter) ([]LeaderboardRow, error) {
 	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, params, bits_per_byte, lo, hi,
-		bits_per_symbol, perplexity, top1, train_s, eval_s, symbols_per_s, model_bytes, peak_rss, n_train, n_test,
+		bits_per_symbol, perplexity, top1, regret, regret_lo, regret_hi, train_s, eval_s, symbols_per_s, model_bytes, peak_rss, n_train, n_test,
 		test_bytes, entropy, unit, coder, state FROM leaderboard`,
 		func(r *LeaderboardRow) []any {
 			return r.ID.to(&r.Params, num{&r.BitsPerByte}, num{&r.Lo}, num{&r.Hi}, num{&r.BitsPerSymbol},
-				num{&r.Perplexity}, num{&r.Top1}, num{&r.TrainSeconds}, num{&r.EvalSeconds}, num{&r.SymbolsPerSecond},
+				num{&r.Perplexity}, num{&r.Top1}, num{&r.Regret}, num{&r.RegretLo}, num{&r.RegretHi}, num{&r.TrainSeconds}, num{&r.EvalSeconds}, num{&r.SymbolsPerSecond},
 				whole{&r.ModelBytes}, whole{&r.PeakRSS}, whole{&r.TrainSymbols}, whole{&r.TestSymbols},
 				whole{&r.TestBytes}, num{&r.Entropy}, text{&r.Unit}, &r.Coder, &r.State)
 		})
@@ -89,6 +92,9 @@ type HorizonRow struct {
 	Points   int64   // evaluation points
 	Rollouts int64
 	Optimum  float64 // L_k*, the best any predictor can do
+	Regret   float64 // Bits less Optimum, with the 95% interval of the paired difference:
+	RegretLo float64
+	RegretHi float64
 	Unigram  float64 // the loss of the experiment's unigram predictor
 	Entropy  float64 // h of the corpus, bits per symbol
 }
@@ -97,10 +103,10 @@ type HorizonRow struct {
 // the plan, and k.
 func (s *Store) Horizons(f Filter) ([]HorizonRow, error) {
 	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, k, bits, lo, hi, raw,
-		coalesce(exact, 0) <> 0, CAST(points AS INT), CAST(rollouts AS INT), optimum, unigram, entropy FROM horizon`,
+		coalesce(exact, 0) <> 0, CAST(points AS INT), CAST(rollouts AS INT), optimum, regret, regret_lo, regret_hi, unigram, entropy FROM horizon`,
 		func(r *HorizonRow) []any {
 			return r.ID.to(&r.K, num{&r.Bits}, num{&r.Lo}, num{&r.Hi}, num{&r.Raw}, &r.Exact, whole{&r.Points},
-				whole{&r.Rollouts}, num{&r.Optimum}, num{&r.Unigram}, num{&r.Entropy})
+				whole{&r.Rollouts}, num{&r.Optimum}, num{&r.Regret}, num{&r.RegretLo}, num{&r.RegretHi}, num{&r.Unigram}, num{&r.Entropy})
 		})
 }
 

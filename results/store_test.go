@@ -81,12 +81,14 @@ func outcome(bits float64) Outcome {
 	o.Scores = []Score{
 		{"bits_per_byte", 0, 500, bits, bits - 0.1, bits + 0.1}, {"bits_per_symbol", 1, 500, bits, nan, nan},
 		{"perplexity", 1, 500, Perplexity(bits), nan, nan}, {"top1", 1, 500, 0.75, nan, nan},
+		{"regret", 1, 500, 0.3, 0.2, 0.4},
 	}
 	for _, k := range []int{1, 2} {
 		b := bits + float64(k)/10
 		o.Scores = append(o.Scores, Score{"ahead_bits", k, 50, b, b - 0.2, b + 0.2}, Score{"ahead_bits_raw", k, 50, b + 0.01, nan, nan},
 			Score{"ahead_exact", k, 50, float64(2 - k), nan, nan}, Score{"points", k, 50, 50, nan, nan},
-			Score{"rollouts", k, 50, 64, nan, nan}, Score{"optimum", k, 50, 0.5, nan, nan})
+			Score{"rollouts", k, 50, 64, nan, nan}, Score{"optimum", k, 50, 0.5, nan, nan},
+			Score{"regret_ahead", k, 50, 0.6, 0.5, 0.7})
 	}
 	for i := range 3 {
 		o.Blocks = append(o.Blocks, BlockLoss{"log_loss", 1, i, int64(100 * i), 100, 100, 100 * bits})
@@ -113,7 +115,7 @@ func TestStoreRoundTrip(t *testing.T) {
 		t.Fatalf("leaderboard = %v, %v, want 3 rows", rows, err)
 	}
 	want := LeaderboardRow{ID: ID{"quick", "even", "kn", "kn", Frozen, `{"init":1}`, 1}, Params: `{"order":5}`, BitsPerByte: 2.5,
-		Lo: 2.4, Hi: 2.6, BitsPerSymbol: 2.5, Perplexity: Perplexity(2.5), Top1: 0.75, TrainSeconds: 1.5, EvalSeconds: 0.5,
+		Lo: 2.4, Hi: 2.6, BitsPerSymbol: 2.5, Perplexity: Perplexity(2.5), Top1: 0.75, Regret: 0.3, RegretLo: 0.2, RegretHi: 0.4, TrainSeconds: 1.5, EvalSeconds: 0.5,
 		SymbolsPerSecond: 1000, ModelBytes: 4096, PeakRSS: 1 << 20, TrainSymbols: 500, TestSymbols: 500, TestBytes: 500,
 		Entropy: 2.0 / 3, Unit: "byte", State: Done}
 	if d := cmp.Diff(want, rows[1]); d != "" {
@@ -127,7 +129,7 @@ func TestStoreRoundTrip(t *testing.T) {
 	if err != nil || len(hs) != 2 {
 		t.Fatalf("horizon = %v, %v, want 2 rows", hs, err)
 	}
-	h := HorizonRow{ID: rows[1].ID, K: 2, Bits: 2.7, Lo: 2.5, Hi: 2.9, Raw: 2.71, Points: 50, Rollouts: 64, Optimum: 0.5,
+	h := HorizonRow{ID: rows[1].ID, K: 2, Bits: 2.7, Lo: 2.5, Hi: 2.9, Raw: 2.71, Points: 50, Rollouts: 64, Optimum: 0.5, Regret: 0.6, RegretLo: 0.5, RegretHi: 0.7,
 		Unigram: 3.2, Entropy: 2.0 / 3}
 	if d := cmp.Diff(h, hs[1], cmpopts.EquateApprox(0, 1e-12)); d != "" || !hs[0].Exact {
 		t.Errorf("horizon row: %s", d)

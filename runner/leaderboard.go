@@ -127,6 +127,10 @@ func printLeaderboard(_ context.Context, w io.Writer, s *results.Store, f result
 
 func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 	t := table{head: []string{"", "predictor", "bits/byte", "95% interval", "perplexity", "top-1", "train", "evaluate", "symbols/s", "model", "peak memory"}}
+	known := slices.ContainsFunc(rows, func(r results.LeaderboardRow) bool { return !math.IsNaN(r.Regret) })
+	if known {
+		t.head = slices.Insert(t.head, 4, "regret", "95% interval")
+	}
 	place, missing := 0, 0
 	var first *results.LeaderboardRow
 	for i, r := range rows {
@@ -142,10 +146,7 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 		if math.IsNaN(bits) {
 			bits, mark = r.BitsPerSymbol, " (a symbol)"
 		}
-		interval := ""
-		if !math.IsNaN(lo) {
-			interval = fmt.Sprintf("%.4f–%.4f", lo, hi)
-		}
+		interval := between(lo, hi)
 		name := r.Predictor
 		if r.Coder {
 			name += " *"
@@ -155,8 +156,12 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 		if r.Coder {
 			train, model = "", ""
 		}
-		t.add(strconv.Itoa(place), name, fixed(bits, 4)+mark, interval, fixed(r.Perplexity, 3), percent(r.Top1), train, score,
-			fixed(r.SymbolsPerSecond, 0), model, formatBytes(r.PeakRSS))
+		line := []string{strconv.Itoa(place), name, fixed(bits, 4) + mark, interval, fixed(r.Perplexity, 3), percent(r.Top1), train, score,
+			fixed(r.SymbolsPerSecond, 0), model, formatBytes(r.PeakRSS)}
+		if known {
+			line = slices.Insert(line, 4, fixed(r.Regret, 4), between(r.RegretLo, r.RegretHi))
+		}
+		t.add(line...)
 	}
 	fmt.Fprintf(w, "\n%s · %s · %s", k.experiment, k.corpus, k.mode)
 	if first != nil {
@@ -169,6 +174,9 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 	if place > 0 {
 		t.print(w, "  ")
 	}
+	if known {
+		fmt.Fprintln(w, "  regret: bits a symbol above the exact Bayes filter on the same symbols, by paired differences")
+	}
 	for _, r := range rows {
 		if r.Coder && r.State == results.Done {
 			fmt.Fprintln(w, "  * compressor: 8·(size of train+test − size of train) over the bytes of test; it learns on through the test part")
@@ -178,6 +186,17 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 	if missing > 0 {
 		fmt.Fprintf(w, "  not done: %d; `horizon query missing` says why\n", missing)
 	}
+}
+
+// between writes an interval, with a sign that cannot be read as a minus.
+func between(lo, hi float64) string {
+	if math.IsNaN(lo) {
+		return ""
+	}
+	if lo < 0 {
+		return fmt.Sprintf("%.4f to %.4f", lo, hi)
+	}
+	return fmt.Sprintf("%.4f–%.4f", lo, hi)
 }
 
 func percent(v float64) string {

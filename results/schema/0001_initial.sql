@@ -213,26 +213,31 @@ LEFT JOIN attempt a ON a.id = coalesce(
 -- a corpus. lo and hi are the 95% interval of bits_per_byte; entropy is the
 -- known h of the corpus in bits per symbol; sizes are in bytes, times in
 -- seconds.
+-- regret is bits_per_symbol less the exact Bayes filter's on the same symbols,
+-- with the interval of the paired difference; known processes only.
 --   SELECT predictor, bits_per_byte FROM leaderboard WHERE corpus = 'opticks';
 CREATE VIEW leaderboard AS
 SELECT l.experiment, l.corpus, l.predictor, l.kind, l.mode, l.params,
        iif(b.class = '+inf', 9e999, b.value) AS bits_per_byte, b.lo, b.hi,
        iif(s.class = '+inf', 9e999, s.value) AS bits_per_symbol,
        iif(q.class = '+inf', 9e999, q.value) AS perplexity,
-       o.value AS top1, l.train_s, l.eval_s, l.symbols_per_s, l.model_bytes, l.peak_rss,
+       o.value AS top1, g.value AS regret, g.lo AS regret_lo, g.hi AS regret_hi, l.train_s, l.eval_s, l.symbols_per_s, l.model_bytes, l.peak_rss,
        l.n_train, l.n_test, l.test_bytes, l.seeds, l.entropy, l.unit, l.coder, l.state, l.ordinal
 FROM cells l
 LEFT JOIN score b ON b.attempt = l.attempt AND b.metric = 'bits_per_byte'   AND b.horizon = 1
 LEFT JOIN score s ON s.attempt = l.attempt AND s.metric = 'bits_per_symbol' AND s.horizon = 1
 LEFT JOIN score q ON q.attempt = l.attempt AND q.metric = 'perplexity'      AND q.horizon = 1
 LEFT JOIN score o ON o.attempt = l.attempt AND o.metric = 'top1'            AND o.horizon = 1
+LEFT JOIN score g ON g.attempt = l.attempt AND g.metric = 'regret'          AND g.horizon = 1
 WHERE l.latest
 ORDER BY l.experiment, l.corpus, coalesce(bits_per_byte, bits_per_symbol) IS NULL,
          coalesce(bits_per_byte, bits_per_symbol), l.ordinal;
 
 -- horizon: the loss in bits of the symbol k steps ahead, those between unseen.
 -- raw is without the jackknife, exact says that no rollouts were needed,
--- optimum is the best any predictor can do where that is known, unigram the
+-- optimum is the best any predictor can do where that is known, regret what is
+-- lost to it on the same points (its interval is that of paired differences,
+-- hence much the narrower), unigram the
 -- loss of the experiment's unigram predictor at the same k.
 --   SELECT k, bits, optimum FROM horizon WHERE predictor = 'kneser-ney';
 CREATE VIEW horizon AS
@@ -240,6 +245,7 @@ SELECT l.experiment, l.corpus, l.predictor, l.kind, l.mode, s.horizon AS k,
        iif(s.class = '+inf', 9e999, s.value) AS bits, iif(r.class = '+inf', 9e999, r.value) AS raw,
        s.lo, s.hi, x.value AS exact,
        coalesce(p.value, s.n) AS points, o.value AS rollouts, b.value AS optimum,
+       g.value AS regret, g.lo AS regret_lo, g.hi AS regret_hi,
        (SELECT iif(us.class = '+inf', 9e999, us.value) FROM experiment_cell ux
         JOIN cell uc ON uc.key = ux.cell
         JOIN predictor up ON up.digest = uc.predictor AND up.kind = 'unigram'
@@ -255,6 +261,7 @@ LEFT JOIN score x ON x.attempt = l.attempt AND x.metric = 'ahead_exact'    AND x
 LEFT JOIN score p ON p.attempt = l.attempt AND p.metric = 'points'         AND p.horizon = s.horizon
 LEFT JOIN score o ON o.attempt = l.attempt AND o.metric = 'rollouts'       AND o.horizon = s.horizon
 LEFT JOIN score b ON b.attempt = l.attempt AND b.metric = 'optimum'        AND b.horizon = s.horizon
+LEFT JOIN score g ON g.attempt = l.attempt AND g.metric = 'regret_ahead'   AND g.horizon = s.horizon
 WHERE l.latest AND l.state = 'done'
 ORDER BY l.experiment, l.corpus, l.ordinal, s.horizon;
 
