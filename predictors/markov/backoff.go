@@ -1,0 +1,180 @@
+package markov
+
+import (
+	"strconv"
+
+	"horizon/predictors"
+)
+
+// Back-off with discounts (Katz 1987; Chen & Goodman 1999, section 2.4): a
+// symbol seen after the context is predicted from there alone, and the others
+// share what discounting set free as they do in the shorter context. With h'
+// the context without its oldest symbol,
+//
+//	p(x; h) = (a(hx) − D(a(hx))) / z(h)    if a(hx) > 0
+//	          α(h) p(x; h')                otherwise
+//	p(x; no symbol at all) = 1/A
+//
+// and p(x; h) = p(x; h') for a context never seen. z(h) is a(h·), and α makes
+// the law sum to one:
+//
+//	α(h) = (1 − Σ_{x: a(hx)>0} p(x; h)) / (1 − Σ_{x: a(hx)>0} p(x; h'))
+//
+// Two contexts need another z(h). Where nothing is discounted, z(h) = a(h·)+1,
+// so that what was not seen there stays possible (as SRILM does; Stolcke
+// 2002). Where every symbol of the alphabet was seen, nobody needs what was
+// set free, and z(h) is the sum of what is kept.
+//
+// What was seen after h was seen after h', so both sums run over counts that
+// links lead to, with no recursion: α takes as long as h has continuations.
+// As differences of counts and discounts, they lose no digits where nearly
+// everything has been seen. Prob is one look-up, and α of each context the
+// symbol was not seen in; Predict is O(A + children of the n contexts). No α
+// is stored, so one may go on learning while predicting.
+type backoff struct{ walk }
+
+func (p *backoff) Fork() predictors.Predictor { return &backoff{p.fork()} }
+
+// Predict goes from the empty context up. probs is a common factor short of
+// p(·; h), so that symbols not seen need not be touched.
+func (p *backoff) Predict(probs []float64) {
+	p.settle()
+	for x := range probs {
+		probs[x] = 1 / float64(p.a)
+	}
+	var chain [maxOrder]uint32
+	for k, c := p.length+1, p.node; k >= 1; k-- {
+		chain[k-1] = c
+		c = p.nodes.at(c).suffix
+	}
+	factor := 1.0
+	for k := 1; k <= p.length+1; k++ {
+		h, d := p.nodes.at(chain[k-1]), &p.d[k]
+		if h.total == 0 {
+			continue
+		}
+		z, alpha := p.weigh(k, h)
+		if factor *= alpha; alpha == 0 {
+			factor = 1 // all are overwritten
+		}
+		for g := h.first; g != 0; {
+			s := p.gram(k, g)
+			if s.count > 0 {
+				probs[p.symbol(k, g)] = kept(s.count, d) / z / factor
+			}
+			g = s.sibling
+		}
+	}
+	for x := range probs {
+		probs[x] *= factor
+	}
+}
+
+func (p *backoff) Prob(x predictors.Symbol) float64 {
+	p.settle()
+	weight, c := 1.0, p.node
+	g, longest := p.find(x)
+	for k := p.length + 1; k >= 1; k-- {
+		h, count := p.nodes.at(c), uint32(0)
+		if k <= longest {
+			s := p.gram(k, g)
+			count, g = s.count, s.suffix
+		}
+		if count > 0 {
+			return weight * (kept(count, &p.d[k]) / p.z(k, h))
+		}
+		if h.total > 0 {
+			_, alpha := p.weigh(k, h)
+			weight *= alpha
+		}
+		c = h.suffix
+	}
+	return weight / float64(p.a)
+}
+
+// kept is what remains of a count.
+func kept(count uint32, d *discounts) float64 { return float64(count) - d.of(count) }
+
+// free is Σ_x D(a(hx)), what is set free.
+func (p *backoff) free(k int, h *node) float64 {
+	d := &p.d[k]
+	sum := float64(d[1]*float64(h.once)) + float64(d[2]*float64(h.twice))
+	if h.more == 0 {
+		return sum
+	}
+	if d[3] == d[4] && d[4] == d[5] && d[5] == d[6] {
+		return sum + float64(d[3]*float64(h.more))
+	}
+	var n tally
+	for g := h.first; g != 0; {
+		s := p.gram(k, g)
+		n[min(s.count, 6)]++
+		g = s.sibling
+	}
+	for j := 3; j <= 6; j++ {
+		sum += float64(d[j] * float64(n[j]))
+	}
+	return sum
+}
+
+// z is what the continuations of h, a context of k-grams, are divided by.
+func (p *backoff) z(k int, h *node) float64 {
+	total := float64(h.total)
+	switch d := &p.d[k]; {
+	case int(h.kinds()) == p.a:
+		return total - p.free(k, h)
+	case d[1]*float64(h.once)+d[2]*float64(h.twice) > 0: // some is free: no need to know how much
+		return total
+	case p.free(k, h) == 0:
+		return total + 1
+	default:
+		return total
+	}
+}
+
+// weigh returns z(h) and α(h). α = 0 where no symbol needs it.
+func (p *backoff) weigh(k int, h *node) (z, alpha float64) {
+	free := p.free(k, h)
+	switch {
+	case int(h.kinds()) == p.a:
+		return float64(h.total) - free, 0
+	case free == 0:
+		free, z = 1, float64(h.total)+1
+	default:
+		z = float64(h.total)
+	}
+	return z, free / z / p.rest(k, h)
+}
+
+// rest is 1 − Σ p(x; h') over what was seen after h, a context of k-grams.
+func (p *backoff) rest(k int, h *node) float64 {
+	if k == 1 {
+		return float64(p.a-int(h.kinds())) / float64(p.a)
+	}
+	b, d := p.nodes.at(h.suffix), &p.d[k-1] // b is h'
+	seen, taken := uint32(0), 0.0           // counts after h' of what was seen after h, and their discounts
+	for g := h.first; g != 0; {
+		s := p.gram(k, g)
+		if s.count > 0 {
+			count := p.nodes.at(s.suffix).count
+			seen += count
+			taken += d.of(count)
+		}
+		g = s.sibling
+	}
+	z := p.z(k-1, b)
+	return (float64(b.total-seen) + (z - float64(b.total)) + taken) / z
+}
+
+// Describe names the discounts of each order, D1_5 being D of 5-grams counted
+// once, and counts the n-grams.
+func (p *backoff) Describe() map[string]float64 {
+	p.settle()
+	out := p.ngrams.Describe()
+	for k := 1; k <= p.n; k++ {
+		for j := 1; j <= 5; j++ {
+			out["D"+strconv.Itoa(j)+"_"+strconv.Itoa(k)] = p.d[k][j]
+		}
+	}
+	return out
+}
