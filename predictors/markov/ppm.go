@@ -1,0 +1,283 @@
+package markov
+
+import (
+	"fmt"
+	"io"
+
+	"horizon/predictors"
+)
+
+// Prediction by partial matching of bounded depth (Cleary & Witten 1984),
+// with the escape family of Gleave 2016, "Adaptive Compression of Unicode
+// text", chapter 4, and Steinruecken 2014, chapter 6. With c the last d
+// symbols, n_x the number of times x has followed c, N the sum of the n_x and
+// U the number of those above 0,
+//
+//	P(x) = (n_x − β)/(N + α)  if n_x > 0,  otherwise  (Uβ + α)/(N + α) · P'(x)
+//
+// where P' is the same for c without its oldest symbol, and below the empty
+// context P' is uniform. A context that nothing has followed is passed over.
+// Methods A, C, D are settings (see escapeRules): α = 1, β = 0 is method A of
+// Cleary & Witten; α = 0, β = ½ is method D (Howard 1993); method C (Moffat
+// 1990) escapes with U/(N + U).
+//
+// Exclusion: x known not to be among the symbols that longer contexts have
+// seen, N and U leave those out. Update exclusion: a symbol is counted in the
+// context that gave it its probability and in longer ones, not in shorter. The
+// switches for both are there to measure what they bring.
+//
+// Departures. Where every symbol left has been seen there is no escape: its
+// share would be lost. Nothing is said about the end of a text (Gleave codes
+// an end mark as a 257th symbol; so do our tests, over 257 symbols). Without
+// exclusion the escape formulas lose what shorter contexts give to symbols
+// seen in longer ones; we divide by what is left. Blending loses nothing, and with
+// update exclusion it is the hierarchical Pitman-Yor process with one table a
+// dish (Teh 2006). Contexts are strings that
+// have been learned: after symbols merely observed, learning goes on from the
+// longest suffix of the past that has been learned.
+//
+// The contexts are a trie read forwards, see contexts. Learn and Prob take
+// O(d) look-ups, and to leave symbols out they go through the successors of
+// the contexts on the way: on English of order 5 about ten. Predict is O(A +
+// successors of the d + 1 contexts). Space is 28 bytes a context of each
+// length up to d and 12 to 24 bytes a successor beyond each context's first.
+
+// A PPMConfig configures the kind "ppm".
+type PPMConfig struct {
+	// Depth is d, the length of the longest context, 0 to 64.
+	Depth int `toml:"depth"`
+	// Escape names the escape probabilities: "A", "C", "D", "PUB" (Gleave's α
+	// and β for depth 6), "P5B" (for depth 5) or "free" for Alpha and Beta.
+	Escape string `toml:"escape"`
+	// Alpha and Beta are α and β, with escape = "free" only: β < 1, and
+	// α + βU > 0 for U = 1 to A − 1.
+	Alpha float64 `toml:"alpha"`
+	Beta  float64 `toml:"beta"`
+	// Exclusion is "full", or "counts" to leave the symbols ruled out in the
+	// escape's share U (Begleiter et al. 2004, section 3.2, do), or "none", or
+	// "blend" to add up a symbol's shares in all contexts (Cleary & Witten's
+	// full blending): P(x) = (n_x − β)/D + (α + γU)/D · P'(x).
+	Exclusion string `toml:"exclusion"`
+	// UpdateExclusion counts a symbol in no context shorter than the one it
+	// was coded in.
+	UpdateExclusion bool `toml:"update_exclusion"`
+	// Start is "longest" for the longest context known, or "deterministic"
+	// for the shortest that one symbol always followed, if there is one
+	// (Cleary & Teahan 1997).
+	Start string `toml:"start"`
+}
+
+// DefaultPPM has Gleave's settings for depth 5.
+func DefaultPPM() predictors.Config {
+	return &PPMConfig{Depth: 5, Escape: "P5B", Exclusion: "full", UpdateExclusion: true, Start: "longest"}
+}
+
+// TinyPPM is of depth 2.
+func TinyPPM() predictors.Config {
+	return &PPMConfig{Depth: 2, Escape: "D", Exclusion: "full", UpdateExclusion: true, Start: "longest"}
+}
+
+// New returns a predictor that has seen nothing and predicts uniformly.
+func (c *PPMConfig) New(env predictors.Env) (predictors.Predictor, error) {
+	if err := predictors.CheckAlphabet("ppm", env.Alphabet); err != nil {
+		return nil, err
+	}
+	if c.Depth < 0 || c.Depth > maxDepth {
+		return nil, fmt.Errorf("ppm: depth = %d, want 0 to %d", c.Depth, maxDepth)
+	}
+	rule, err := newEscapeRule("ppm", c.Escape, c.Alpha, c.Beta, env.Alphabet)
+	if err != nil {
+		return nil, err
+	}
+	exclusion, err := newExclusion("ppm", c.Exclusion)
+	if err != nil {
+		return nil, err
+	}
+	deterministic, err := newStart("ppm", c.Start)
+	if err != nil {
+		return nil, err
+	}
+	return newPPM(c, rule, exclusion, deterministic, env.Alphabet), nil
+}
+
+func newPPM(c *PPMConfig, rule escapeRule, exclusion int, deterministic bool, a int) *ppm {
+	p := &ppm{depth: c.Depth, update: c.UpdateExclusion, learner: true,
+		ppmWalk: ppmWalk{contexts: new(contexts), a: a, rule: rule, exclusion: exclusion, deterministic: deterministic}}
+	p.contexts.clear()
+	return p
+}
+
+func newStart(kind, name string) (deterministic bool, err error) {
+	if name != "longest" && name != "deterministic" {
+		return false, fmt.Errorf(`%s: start = %q, want "longest" or "deterministic"`, kind, name)
+	}
+	return name == "deterministic", nil
+}
+
+const maxDepth = 64
+
+// ppm is a place in a trie. Only the one that was made by New learns.
+type ppm struct {
+	ppmWalk
+	depth   int
+	update  bool
+	learner bool
+	length  int // of the context at
+}
+
+func (p *ppm) Reset() { p.at, p.length = 0, 0 }
+
+func (p *ppm) Fork() predictors.Predictor {
+	f := *p
+	f.seen, f.learner = nil, false
+	return &f
+}
+
+// Observe goes on to the longest suffix of the past that is a context.
+func (p *ppm) Observe(x predictors.Symbol) {
+	for c := p.at; ; c, p.length = p.list[c].suffix, p.length-1 {
+		if y := p.find(c, uint32(x)); y != nil {
+			p.at, p.length = y.next, min(p.length+1, p.depth)
+			return
+		}
+		if c == 0 {
+			p.at, p.length = 0, 0
+			return
+		}
+	}
+}
+
+// Learn counts x in the contexts from the longest down.
+func (p *ppm) Learn(x predictors.Symbol) {
+	if !p.learner {
+		panic("ppm: a fork does not learn")
+	}
+	p.count(x, p.update)
+	p.at = p.enter(p.at, p.length, uint32(x))
+	p.length = min(p.length+1, p.depth)
+}
+
+// enter gives x to the contexts from c, of the given length, down to the
+// first that has it, and returns the context that follows c: c·x, without its
+// oldest symbol if c has d. The string of a new context is put there after
+// the shorter one that it is linked to.
+func (p *ppm) enter(c uint32, length int, x uint32) uint32 {
+	if y := p.find(c, x); y != nil {
+		return y.next
+	}
+	next := uint32(0)
+	if c != 0 {
+		next = p.enter(p.list[c].suffix, length-1, x)
+	}
+	if length < p.depth {
+		next = p.grow(next)
+	}
+	p.add(c, successor{next: next, count: 1, symbol: uint16(x)})
+	return next
+}
+
+// Describe counts contexts and their successors.
+func (p *ppm) Describe() map[string]float64 {
+	return map[string]float64{"contexts": float64(len(p.list)), "successors": float64(p.successors())}
+}
+
+// WriteTo writes the trie in breadth-first order: how many successors each
+// context has, then their symbols and counts. The links follow from these.
+func (p *ppm) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, p.fields) }
+
+// ReadFrom replaces the trie.
+func (p *ppm) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, p.fields) }
+
+func (p *ppm) fields(a *predictors.Archive) {
+	var t savedTrie
+	if !a.Reading() {
+		p.export(&t)
+	}
+	predictors.Slice(a, &t.fan)
+	predictors.Slice(a, &t.symbols)
+	predictors.Slice(a, &t.counts)
+	if a.Reading() && a.Err() == nil {
+		if err := p.rebuild(&t); err != nil {
+			p.contexts.clear()
+			a.Fail(err)
+		}
+	}
+}
+
+type savedTrie struct {
+	fan     []uint32 // successors of each context
+	symbols []uint16 // of all successors
+	counts  []uint32
+}
+
+// export lists the trie breadth first, the successors of a context in the
+// order in which they came.
+func (p *ppm) export(t *savedTrie) {
+	level := []uint32{0}
+	for length := 0; len(level) > 0; length++ {
+		var below []uint32
+		for _, c := range level {
+			all := p.of(c)
+			t.fan = append(t.fan, uint32(len(all)))
+			for i := range all {
+				t.symbols = append(t.symbols, all[i].symbol)
+				t.counts = append(t.counts, all[i].count)
+				if length < p.depth {
+					below = append(below, all[i].next)
+				}
+			}
+		}
+		level = below
+	}
+}
+
+// rebuild makes the contexts from their list, which it refuses if it is none
+// of a trie of this depth and alphabet.
+func (p *ppm) rebuild(t *savedTrie) error {
+	p.contexts.clear()
+	if len(t.symbols) != len(t.counts) {
+		return fmt.Errorf("ppm: %d saved symbols have %d counts", len(t.symbols), len(t.counts))
+	}
+	c, at := uint32(0), 0
+	for length, end := 0, uint32(1); c < end; length++ {
+		if length > p.depth {
+			return fmt.Errorf("ppm: the saved contexts are longer than %d", p.depth)
+		}
+		for ; c < end; c++ {
+			if int(c) >= len(t.fan) || uint64(t.fan[c]) > uint64(min(len(t.symbols)-at, p.a)) {
+				return fmt.Errorf("ppm: saved context %d is damaged", c)
+			}
+			for n := t.fan[c]; n > 0; n, at = n-1, at+1 {
+				if err := p.restore(c, length, t.symbols[at], t.counts[at]); err != nil {
+					return err
+				}
+			}
+		}
+		end = uint32(len(p.list))
+	}
+	if int(c) != len(t.fan) || at != len(t.symbols) {
+		return fmt.Errorf("ppm: %d contexts with %d successors are saved, want %d and %d", len(t.fan), len(t.symbols), c, at)
+	}
+	return nil
+}
+
+// restore adds a successor to c. That it is one of c's suffix too, as the
+// predictions rely on, is checked here.
+func (p *ppm) restore(c uint32, length int, symbol uint16, count uint32) error {
+	next := uint32(0)
+	if c != 0 {
+		y := p.find(p.list[c].suffix, uint32(symbol))
+		if y == nil {
+			return fmt.Errorf("ppm: saved context %d is damaged: symbol %d is new to its suffix", c, symbol)
+		}
+		next = y.next
+	}
+	if int(symbol) >= p.a || count == 0 || uint64(p.list[c].total)+uint64(count) > 1<<32-1 || p.find(c, uint32(symbol)) != nil {
+		return fmt.Errorf("ppm: saved context %d is damaged: symbol %d, count %d", c, symbol, count)
+	}
+	if length < p.depth {
+		next = p.grow(next)
+	}
+	p.add(c, successor{next: next, count: count, symbol: symbol})
+	return nil
+}
