@@ -1,0 +1,301 @@
+// Package ppmd holds prediction by partial matching with information
+// inheritance.
+package ppmd
+
+import (
+	"fmt"
+
+	"horizon/predictors"
+)
+
+// PPMII of Shkarin 2002 ("PPM: one step to practicality", Data Compression
+// Conference, p. 202) in the form of his program PPMd, variant H (2001), which
+// 7-Zip runs. With c the longest context there is, f(x) the frequency of x in
+// it, e that of its escape,
+//
+//	P(x) = f(x)/(Σ f + e)  if c has seen x,  otherwise  e/(Σ f + e) · P'(x)
+//
+// where P' is the same for c without its oldest symbol, the symbols of c left
+// out of f, Σ and the count (exclusion). What makes it PPMII:
+//
+//   - a context that has seen one symbol (a binary context) takes its P(x) from
+//     an adaptive table by its kind (section 4; binaryKind);
+//   - e after an escape is an adaptive mean over contexts of its kind (section
+//     5, "secondary escape estimation"; escapeOf), before one it is kept with
+//     the context;
+//   - a context is made when its string comes the second time, and what is new
+//     in a context inherits its frequency: it starts at what the shorter
+//     context that predicted it makes likely (section 3; inherit, enter);
+//   - x counts in the context that predicted it and, half as much, in the next
+//     shorter (section 2: update exclusion, in part), and frequencies are
+//     halved where one exceeds a limit (rescale).
+//
+// The empty context has seen every symbol once to begin with.
+//
+// Departures. A context that has seen the whole alphabet has no escape: its
+// share would be lost (PPMd keeps it for the end of the file). Estimates are
+// those before the symbol, though one table entry be used for two escapes on
+// its way. Sums of escapes do not wrap at 2¹⁶. Alphabets may have up to 2¹⁶
+// symbols: the limit of frequencies is 124·⌈A/256⌉, and where PPMd looks
+// whether a symbol is at least 64 we look at 4x ≥ A. When the model outgrows
+// its memory it is cleared after the symbol, and memory is counted in our
+// structures (PPMd's take three quarters). A document begins in the empty
+// context.
+//
+// Without learning, the context after a symbol is the longest suffix of the
+// past that is one. PPMd makes a context at the second coming of its string; a
+// string that has come once is followed here without being made: it has seen
+// the symbol that came then, with the frequency it would inherit (ghost).
+//
+// Learn and Prob take time in proportion to the states of the contexts walked:
+// on English about ten; Predict O(A) more. Space is 16 bytes a context, 8 a
+// state beyond the first and 4 a symbol of text.
+
+// A Config configures the kind "ppmd".
+type Config struct {
+	// Order is the length of the longest context, 2 to 64.
+	Order int `toml:"order"`
+	// Memory is how many bytes the contexts may take before the model starts
+	// anew, at least 2¹⁶ + 16 a symbol of the alphabet.
+	Memory int64 `toml:"memory"`
+}
+
+// Default is order 6 in 1 GiB.
+func Default() predictors.Config { return &Config{Order: 6, Memory: 1 << 30} }
+
+// Tiny is order 3.
+func Tiny() predictors.Config { return &Config{Order: 3, Memory: 1 << 22} }
+
+const maxOrder = 64
+
+// New returns a predictor that has seen nothing and predicts uniformly.
+func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {
+	if err := predictors.CheckAlphabet("ppmd", env.Alphabet); err != nil {
+		return nil, err
+	}
+	if c.Order < 2 || c.Order > maxOrder {
+		return nil, fmt.Errorf("ppmd: order = %d, want 2 to %d", c.Order, maxOrder)
+	}
+	least := 1<<16 + 16*int64(env.Alphabet)
+	if c.Memory < least || c.Memory > 1<<36 {
+		return nil, fmt.Errorf("ppmd: memory = %d, want %d to %d bytes for %d symbols", c.Memory, least, int64(1)<<36, env.Alphabet)
+	}
+	m := &model{a: env.Alphabet, order: c.Order, memory: c.Memory}
+	m.limit = 124 * uint32((m.a+255)/256)
+	m.clear()
+	p := &ppmd{model: m, learner: true}
+	p.Reset()
+	return p, nil
+}
+
+// A model is the parameters.
+type model struct {
+	a, order int
+	memory   int64
+	limit    uint32 // of frequencies
+	tree
+	estimators
+	restarts uint64
+}
+
+func (m *model) clear() {
+	m.tree.clear(m.a)
+	m.estimators.clear(m.a)
+}
+
+// A place is the state: a context and what the codec remembers of its last
+// predictions.
+type place struct {
+	at      uint32 // the longest context there is
+	depth   int    // its length
+	ghost   ghost
+	run     int32  // predictions that came true, from −min(order, 12) − 1 up; below 0 or not matters
+	success uint32 // 1 if the last symbol was predicted at first and likely
+	last    predictors.Symbol
+}
+
+// start is the place of a text of no symbols.
+func (m *model) start() place { return place{run: m.initialRun()} }
+
+func (m *model) initialRun() int32 { return -int32(min(m.order, 12)) - 1 }
+
+// ppmd is a place in a model. Only the one that New made learns.
+type ppmd struct {
+	*model
+	place
+	learner bool
+	joined  bool // the text ends where the place is
+	walk    walk
+	once    [maxOrder + 1]*state // scratch of make
+}
+
+func (p *ppmd) Alphabet() int { return p.a }
+
+func (p *ppmd) Reset() {
+	p.place = p.start()
+	p.walk.known, p.joined = false, false
+}
+
+func (p *ppmd) Fork() predictors.Predictor { return &ppmd{model: p.model, place: p.place} }
+
+// Prob walks down to where x is found.
+func (p *ppmd) Prob(x predictors.Symbol) float64 {
+	if p.a == 1 {
+		return 1
+	}
+	p.trace(uint32(x))
+	return p.walk.prob
+}
+
+// Predict walks down to a context that has every symbol, at last the root.
+func (p *ppmd) Predict(probs []float64) {
+	if p.a == 1 {
+		probs[0] = 1
+		return
+	}
+	w := &p.walk
+	w.unmask(p.a)
+	mass, c, masked := 1.0, p.at, uint32(0)
+	if only, kind, ok := p.binaryTop(); ok {
+		probs[only] = p.likely(kind)
+		w.masks[only] = w.now
+		mass, c, masked = 1-probs[only], p.underBinary(), 1
+	}
+	for {
+		mass = p.spread(probs, c, masked, mass)
+		d := &p.contexts[c]
+		if d.n == uint32(p.a) {
+			return
+		}
+		c, masked = p.skip(d.suffix, d.n), d.n
+	}
+}
+
+// spread gives the symbols of context c, but for those masked, their shares of
+// mass, masks them and returns what is left for shorter contexts.
+func (p *ppmd) spread(probs []float64, c, masked uint32, mass float64) float64 {
+	w, all := &p.walk, p.of(&p.contexts[c])
+	sum := uint32(0)
+	for i := range all {
+		if w.masks[all[i].symbol()] != w.now {
+			sum += all[i].freq()
+		}
+	}
+	escape, _ := p.escape(c, masked, sum)
+	total := float64(sum + escape)
+	for i := range all {
+		if x := all[i].symbol(); w.masks[x] != w.now {
+			probs[x] = mass * float64(all[i].freq()) / total
+		}
+	}
+	w.mask(all)
+	return mass * float64(escape) / total
+}
+
+// Observe goes on to the longest suffix of the past that is a context, or
+// that would be one at its second coming.
+func (p *ppmd) Observe(x predictors.Symbol) {
+	p.joined = false
+	if p.a == 1 {
+		return
+	}
+	w := p.trace(uint32(x))
+	w.known = false
+	p.recall(w)
+	p.move(w)
+}
+
+// recall notes what later estimates depend on: whether the prediction came
+// true and the symbol.
+func (p *ppmd) recall(w *walk) {
+	switch {
+	case len(w.passed) > 0:
+		p.success, p.run = 0, p.initialRun()
+	case w.found.means == byKind:
+		p.success, p.run = 1, min(p.run+1, 0)
+	default:
+		p.success = 0
+		d := &p.contexts[w.found.context]
+		if w.rank == 0 && 2*p.of(d)[0].freq() > d.total() {
+			p.success, p.run = 1, min(p.run+1, 0)
+		}
+	}
+	p.last = predictors.Symbol(w.x)
+}
+
+// Learn does to the model what coding x does to PPMd's.
+func (p *ppmd) Learn(x predictors.Symbol) {
+	if !p.learner {
+		panic("ppmd: a fork does not learn")
+	}
+	if p.a == 1 {
+		return
+	}
+	p.join()
+	w := p.trace(uint32(x))
+	w.known = false
+	p.recall(w)
+	p.update(w)
+	if p.used() > p.memory {
+		p.clear()
+		p.restarts++
+		p.place, p.joined = p.start(), false
+	}
+}
+
+// A ghost is a context longer than any that is made: its string has come once,
+// and with it the symbol at text.
+type ghost struct {
+	text  uint32 // 0 is none
+	depth int
+	freq  uint32 // that the symbol would inherit
+}
+
+// suffixSymbols is how many symbols a ghost's suffix has seen, which is the
+// longest context there is or a ghost too.
+func (g *ghost) suffixSymbols(p *place, m *model) uint32 {
+	if g.depth == p.depth+1 {
+		return m.contexts[p.at].n
+	}
+	return 1
+}
+
+// move goes on by x to the longest suffix of the past that is a context, and
+// to the ghost over it if there is one.
+func (p *ppmd) move(w *walk) {
+	c, x, g := w.found.context, w.x, ghost{}
+	if p.ghost.text != 0 && len(w.passed) == 0 {
+		g = ghost{text: p.ghost.text + 1, depth: p.ghost.depth + 1}
+	}
+	for i := p.at; i != c; i = p.contexts[i].suffix {
+		p.depth--
+	}
+	s := p.find(c, x)
+	for ; !isContext(s.next) && c != root; s = p.find(c, x) {
+		if _, known := p.follower(s.next); known && g.text == 0 {
+			g = ghost{text: s.next &^ raw, depth: p.depth + 1}
+		}
+		c = p.contexts[c].suffix
+		p.depth--
+	}
+	p.at, p.depth = s.next, min(p.depth+1, p.order)
+	if !isContext(s.next) { // not even after one symbol
+		if _, known := p.follower(s.next); known && g.text == 0 {
+			g = ghost{text: s.next &^ raw, depth: 1}
+		}
+		p.at, p.depth = root, 0
+	}
+	p.ghost = p.haunt(g)
+}
+
+// haunt completes a ghost, or says that there is none: a context is as long,
+// or what came then is not known.
+func (p *ppmd) haunt(g ghost) ghost {
+	g.depth = min(g.depth, p.order)
+	y, known := p.follower(raw | g.text)
+	if g.depth <= p.depth || !known || p.find(p.at, y) == nil {
+		return ghost{}
+	}
+	g.freq = p.inherit(p.at, y)
+	return g
+}

@@ -1,0 +1,162 @@
+package ppmd
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"unsafe"
+
+	"horizon/predictors"
+)
+
+// Bytes counts contexts, states, text and tables.
+func (m *model) Bytes() int64 {
+	return 16*int64(cap(m.contexts)) + 8*int64(cap(m.states)) + 8*int64(cap(m.escapes)) +
+		4*int64(cap(m.text)+cap(m.free)+cap(m.rank)) + 2*int64(cap(m.binary)) + 8
+}
+
+// Describe counts contexts, states in blocks, symbols of text, and how often
+// the memory was full.
+func (m *model) Describe() map[string]float64 {
+	return map[string]float64{
+		"contexts": float64(len(m.contexts)),
+		"states":   float64(len(m.states)),
+		"text":     float64(len(m.text)),
+		"restarts": float64(m.restarts),
+	}
+}
+
+// WriteTo writes contexts, states, text and tables as they lie in memory.
+func (m *model) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, m.fields) }
+
+// ReadFrom replaces the model.
+func (m *model) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, m.fields) }
+
+func (m *model) fields(a *predictors.Archive) {
+	saved := *m
+	contexts, states, escapes := words(saved.contexts), words(saved.states), words(saved.escapes)
+	predictors.Slice(a, &contexts)
+	predictors.Slice(a, &states)
+	predictors.Slice(a, &escapes)
+	predictors.Slice(a, &saved.text)
+	predictors.Slice(a, &saved.free)
+	predictors.Slice(a, &saved.binary)
+	predictors.Value(a, &saved.restarts)
+	if !a.Reading() || a.Err() != nil {
+		return
+	}
+	saved.contexts, saved.states, saved.escapes = ofWords[context](contexts), ofWords[state](states), ofWords[escape](escapes)
+	if err := saved.check(m); err != nil {
+		a.Fail(fmt.Errorf("ppmd: the saved model is damaged: %w", err))
+		return
+	}
+	*m = saved
+}
+
+// words is the memory of s, whose elements are made of 32-bit words.
+func words[T context | state | escape](s []T) []uint32 {
+	var zero T
+	n := int(unsafe.Sizeof(zero) / 4)
+	return unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(s))), n*len(s))
+}
+
+// ofWords is the inverse; words too few for a last element are left out.
+func ofWords[T context | state | escape](w []uint32) []T {
+	var zero T
+	n := len(w) / int(unsafe.Sizeof(zero)/4)
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(w))), n)
+}
+
+var errShape = errors.New("its tables are of another size")
+
+// check says what is wrong with a model that was read into a new one, and
+// makes what follows from the rest. That it is sound keeps every walk inside
+// the slices and finite.
+func (m *model) check(empty *model) error {
+	if len(m.binary) != len(empty.binary) || len(m.escapes) != len(empty.escapes) || len(m.free) != len(empty.free) ||
+		len(m.contexts) == 0 || len(m.states) < m.a || len(m.text) == 0 {
+		return errShape
+	}
+	m.rank = make([]uint32, m.a)
+	if err := m.checkContexts(); err != nil {
+		return err
+	}
+	for class, at := range m.free {
+		for left := len(m.states); at != 0; left-- {
+			if int(at)+sizeOf(class) > len(m.states) || left == 0 {
+				return fmt.Errorf("the free blocks of %d states", sizeOf(class))
+			}
+			at = m.states[at].next
+		}
+	}
+	for i, x := range m.text {
+		if x >= uint32(m.a) && x != endMark {
+			return fmt.Errorf("symbol %d of its text = %d, want below %d", i, x, m.a)
+		}
+	}
+	for i, v := range m.binary {
+		if v == 0 || v >= 1<<binaryBits {
+			return fmt.Errorf("estimate %d of binary contexts = %d, want 1 to %d", i, v, 1<<binaryBits-1)
+		}
+	}
+	for i, e := range m.escapes {
+		if e.shift > periodBits || e.left == 0 {
+			return fmt.Errorf("estimate %d of escapes has shift %d and %d left", i, e.shift, e.left)
+		}
+	}
+	return nil
+}
+
+func (m *model) checkContexts() error {
+	a, seen := uint32(m.a), newMarks(m.a)
+	for c := range m.contexts {
+		d := &m.contexts[c]
+		if d.n == 0 || d.n > a || c == root && d.n != a || c != root && int(d.suffix) >= c ||
+			d.n > 1 && uint64(d.body.next)+uint64(d.n) > uint64(len(m.states)) {
+			return fmt.Errorf("context %d", c)
+		}
+		all := []state{d.body}
+		if d.n > 1 || c == root {
+			all = m.of(d)
+		}
+		sum := uint64(0)
+		seen.open()
+		for i := range all {
+			s := &all[i]
+			if s.symbol() >= a || s.freq() == 0 || isContext(s.next) && int(s.next) >= len(m.contexts) || !seen.add(s.symbol()) {
+				return fmt.Errorf("state %d of context %d", i, c)
+			}
+			sum += uint64(s.freq())
+			if c == root {
+				m.rank[s.symbol()] = uint32(i)
+			}
+		}
+		if d.n == 1 && d.body.freq() > binaryFreq || d.n > 1 && sum >= uint64(d.total()) {
+			return fmt.Errorf("the frequencies of context %d", c)
+		}
+		// Every symbol of a context is in its suffix; the root has all.
+		for i := 0; i < len(all) && c != root && d.suffix != root; i++ {
+			if m.find(d.suffix, all[i].symbol()) == nil {
+				return fmt.Errorf("context %d has a symbol that its suffix has not", c)
+			}
+		}
+	}
+	return nil
+}
+
+// marks find repeated symbols.
+type marks struct {
+	of  []uint32
+	now uint32
+}
+
+func newMarks(a int) *marks { return &marks{of: make([]uint32, a)} }
+
+func (s *marks) open() { s.now++ }
+
+// add says whether x is new since open.
+func (s *marks) add(x uint32) bool {
+	isNew := s.of[x] != s.now
+	s.of[x] = s.now
+	return isNew
+}
