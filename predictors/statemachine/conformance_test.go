@@ -14,3 +14,7 @@ func TestPSTConforms(t *testing.T) {
 func TestDMCConforms(t *testing.T) {
 	predictortest.Run(t, catalog.Kind{Name: "dmc", Version: 1, Default: DefaultDMC, Tiny: TinyDMC})
 }
+
+func TestHMMConforms(t *testing.T) {
+	predictortest.Run(t, catalog.Kind{Name: "hmm", Version: 1, Default: DefaultHMM, Tiny: TinyHMM, Random: true})
+}

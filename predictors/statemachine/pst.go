@@ -70,7 +70,8 @@ type PSTConfig struct {
 const maxDepth = 64
 
 // DefaultPST has α and r of Begleiter et al., table 1, and chooses Pmin and γ.
-func DefaultPST() predictors.Config { return &PSTConfig{R: 1.05, Depth: 10, Compare: "raw"} }
+// A law not mixed with those of shorter contexts is best when these are short.
+func DefaultPST() predictors.Config { return &PSTConfig{R: 1.05, Depth: 6, Compare: "raw"} }
 
 // TinyPST is of depth 3.
 func TinyPST() predictors.Config {
@@ -180,38 +181,51 @@ func (p *pst) State(b []byte) []byte {
 func (p *pst) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
 	t := p.suffixTree
 	p.at = 0
-	text := lay(d.Train, t.a)
 	t.defaults()
-	if grid := t.grid(d); len(grid) > 1 {
-		least, best := math.Inf(1), grid[0]
-		for i, g := range grid {
-			t.pMin, t.gamma = g[0], g[1]
-			if err := t.grow(ctx, text); err != nil {
-				return err
-			}
-			if bits, ok := predictors.SampleLoss(p, d.Valid, tuneSample); ok && bits < least {
-				least, best = bits, g
-			}
-			report(predictors.Progress{Stage: "tune", Done: int64(i + 1), Total: int64(len(grid))})
-		}
-		t.pMin, t.gamma = best[0], best[1]
-	}
-	if err := t.grow(ctx, text); err != nil {
+	grid := t.grid(d)
+	least := grid[len(grid)-1][0] // Pmin descends
+	g, err := t.gather(ctx, lay(d.Train, t.a), least)
+	if err != nil {
 		return err
 	}
+	best := grid[0]
+	if len(grid) > 1 {
+		if best, err = p.choose(ctx, g, grid, d, report); err != nil {
+			return err
+		}
+	}
+	t.pMin, t.gamma = best[0], best[1]
+	g.grow()
 	n := int64(d.Symbols())
 	last := predictors.Progress{Stage: "train", Done: n, Total: n, Symbols: n}
 	if bits, ok := predictors.SampleLoss(p, d.Valid, tuneSample); ok {
 		last.Metric, last.Value = "valid_bits", bits
 	}
 	report(last)
-	return nil
+	return ctx.Err()
+}
+
+// choose tries the grid on the validation part.
+func (p *pst) choose(ctx context.Context, g *nursery, grid [][2]float64, d predictors.Data, report func(predictors.Progress)) (best [2]float64, err error) {
+	least := math.Inf(1)
+	for i, pair := range grid {
+		if err := ctx.Err(); err != nil {
+			return best, err
+		}
+		p.pMin, p.gamma = pair[0], pair[1]
+		g.grow()
+		if bits, _ := predictors.SampleLoss(p, d.Valid, tuneSample); bits < least {
+			least, best = bits, pair
+		}
+		report(predictors.Progress{Stage: "tune", Done: int64(i + 1), Total: int64(len(grid))})
+	}
+	return best, nil
 }
 
 // tuneSample is how many validation symbols a choice is made on.
 const tuneSample = 1 << 17
 
-// defaults are the values before, or without, a choice.
+// defaults sets the values before, or without, a choice.
 func (t *suffixTree) defaults() {
 	t.pMin, t.gamma = t.PMin, t.Gamma
 	if t.pMin == 0 {
@@ -233,7 +247,7 @@ func (t *suffixTree) grid(d predictors.Data) (out [][2]float64) {
 		return [][2]float64{{t.pMin, t.gamma}}
 	}
 	if t.PMin == 0 {
-		pMins = []float64{1e-2, 1e-3, 1e-4, 1e-5}
+		pMins = []float64{1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5}
 	}
 	if t.Gamma == 0 {
 		gammas = gammas[:0]

@@ -1,7 +1,9 @@
 package statemachine
 
 import (
+	"bytes"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -77,4 +79,244 @@ func TestPSTAbracadabra(t *testing.T) {
 			t.Errorf("P(a) = %v, want %v", got, want)
 		}
 	}
+}
+
+// slowPST is the definition over strings: counts of all substrings in maps.
+type slowPST struct {
+	a     int
+	c     PSTConfig
+	n     map[string]int // N(sσ) under s+σ
+	total map[string]int // N(s)
+	kept  map[string]bool
+}
+
+func str(xs symbols) string {
+	s := make([]rune, len(xs))
+	for i, x := range xs {
+		s[i] = rune(x)
+	}
+	return string(s)
+}
+
+func newSlowPST(a int, c PSTConfig, docs []symbols) *slowPST {
+	s := &slowPST{a: a, c: c, n: map[string]int{}, total: map[string]int{}, kept: map[string]bool{"": true}}
+	for _, doc := range docs {
+		for i := range doc {
+			for l := 0; l <= min(i, c.Depth); l++ {
+				s.count(doc[i-l:i], doc[i])
+			}
+		}
+	}
+	for context, n := range s.total {
+		if context == "" {
+			continue
+		}
+		fits := 0
+		for _, doc := range docs {
+			fits += max(0, len(doc)-len([]rune(context))+1)
+		}
+		if float64(n)/float64(fits) > c.PMin && s.tells(context) {
+			for r := []rune(context); len(r) > 0; r = r[1:] {
+				s.kept[string(r)] = true
+			}
+		}
+	}
+	return s
+}
+
+func (s *slowPST) count(context symbols, x predictors.Symbol) {
+	s.n[str(context)+string(rune(x))]++
+	s.total[str(context)]++
+}
+
+func (s *slowPST) raw(x int, context string) float64 {
+	return float64(s.n[context+string(rune(x))]) / float64(s.total[context])
+}
+
+func (s *slowPST) tells(context string) bool {
+	shorter := string([]rune(context)[1:])
+	for x := range s.a {
+		p, q := s.raw(x, context), s.raw(x, shorter)
+		if p >= (1+s.c.Alpha)*s.c.Gamma && (p/q >= s.c.R || p/q <= 1/s.c.R) {
+			return true
+		}
+	}
+	return false
+}
+
+// longest is the longest kept suffix of the past.
+func (s *slowPST) longest(past symbols) symbols {
+	for i := max(0, len(past)-s.c.Depth); ; i++ {
+		if s.kept[str(past[i:])] {
+			return past[i:]
+		}
+	}
+}
+
+func (s *slowPST) prob(x int, past symbols) float64 {
+	context := str(s.longest(past))
+	if s.total[context] == 0 {
+		return 1 / float64(s.a)
+	}
+	return (1-float64(s.a)*s.c.Gamma)*s.raw(x, context) + s.c.Gamma
+}
+
+func noise(rng *rand.Rand, a, n int) symbols {
+	xs := make(symbols, n)
+	for i := range xs {
+		xs[i] = predictors.Symbol(rng.IntN(a))
+		if i > 2 && rng.Float64() < 0.6 {
+			xs[i] = xs[i-2]
+		}
+	}
+	return xs
+}
+
+func TestPSTAgainstDefinition(t *testing.T) {
+	for _, a := range []int{1, 2, 3, 11} {
+		for _, c := range []PSTConfig{
+			{PMin: 0.01, Gamma: 0.01, R: 1.05, Depth: 4},
+			{PMin: 0.003, Gamma: 0.03, Alpha: 2, R: 1.5, Depth: 3},
+			{PMin: 0.0001, Gamma: 0.001, R: 2.5, Depth: 6},
+		} {
+			c.Compare = "raw"
+			rng := rand.New(rand.NewPCG(uint64(a), 2))
+			docs := []symbols{noise(rng, a, 300), nil, noise(rng, a, 1), noise(rng, a, 150)}
+			p := mustNew(t, &c, a).(*pst)
+			mustTrain(t, p, predictors.Data{Train: docs})
+			s := newSlowPST(a, c, docs)
+			if len(p.suffix) != len(s.kept) {
+				t.Fatalf("A = %d, %+v: %d contexts, want %d", a, c, len(p.suffix), len(s.kept))
+			}
+			q := make([]float64, a)
+			var past symbols
+			walk := func(xs symbols, learns bool) {
+				p.Reset()
+				past = nil
+				for i, x := range xs {
+					p.Predict(q)
+					for y := range q {
+						if want := s.prob(y, past); math.Abs(q[y]-want) > 1e-14 || p.Prob(predictors.Symbol(y)) != q[y] {
+							t.Fatalf("A = %d, %+v, learning %v: after %d symbols P(%d) = %v and %v, want %v", a, c, learns, i, y, q[y], p.Prob(predictors.Symbol(y)), want)
+						}
+					}
+					if !learns {
+						p.Observe(x)
+					} else {
+						for context := s.longest(past); ; context = context[1:] {
+							s.count(context, x)
+							if len(context) == 0 {
+								break
+							}
+						}
+						p.Learn(x)
+					}
+					past = append(past, x)
+				}
+			}
+			walk(noise(rng, a, 200), false)
+			walk(noise(rng, a, 200), true)
+			walk(noise(rng, a, 200), false)
+		}
+	}
+}
+
+// The losses of the authors' Java program on the second half of files of the
+// Calgary corpus after training on the first, as it printed them; table 3 of
+// the paper has 4.60 for paper5.
+func TestPSTEqualsItsAuthorsProgram(t *testing.T) {
+	for _, c := range []struct {
+		file        string
+		gamma, bits float64
+	}{
+		{"paper5", 0.001, 4.597844}, {"paper5", 0.0001, 5.151476}, {"paper4", 0.001, 3.990712}, {"paper1", 0.001, 3.918237},
+		{"obj1", 0.001, 6.369202}, {"obj1", 0.0001, 7.561882}, {"progc", 0.001, 3.697076}, {"bib", 0.0001, 2.820805},
+		{"paper2", 0.001, 3.387647}, {"trans", 0.001, 3.438874}, {"obj2", 0.001, 4.028372},
+	} {
+		xs := text(t, "calgary/"+c.file)
+		half := len(xs) / 2
+		p := mustNew(t, &PSTConfig{PMin: 0.001, Gamma: c.gamma, R: 1.05, Depth: 5, Compare: "smoothed"}, 256)
+		mustTrain(t, p, predictors.Data{Train: []symbols{xs[:half]}})
+		if got := mean(p, xs[half:]); math.Abs(got-c.bits) > 1e-6 {
+			t.Errorf("%s, gamma = %v: %.6f bits, theirs %.6f", c.file, c.gamma, got, c.bits)
+		}
+	}
+}
+
+func TestPSTChoosesTheBestOfItsGrid(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 6))
+	const a = 12
+	d := predictors.Data{Train: []symbols{noise(rng, a, 4000)}, Valid: []symbols{noise(rng, a, 500)}}
+	p := mustNew(t, DefaultPST(), a).(*pst)
+	mustTrain(t, p, d)
+	got := mean(p, d.Valid[0])
+	least := math.Inf(1)
+	for _, pMin := range []float64{1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5} {
+		for _, gamma := range []float64{1e-2, 1e-3, 1e-4, 1e-5, 1e-6} {
+			q := mustNew(t, &PSTConfig{PMin: pMin, Gamma: gamma, R: 1.05, Depth: 6, Compare: "raw"}, a)
+			mustTrain(t, q, d)
+			least = min(least, mean(q, d.Valid[0]))
+		}
+	}
+	if math.Abs(got-least) > 1e-12 {
+		t.Errorf("chose %v with %v bits, the best has %v", p.Describe(), got, least)
+	}
+}
+
+func TestPSTConfigErrors(t *testing.T) {
+	for _, c := range []struct {
+		change func(*PSTConfig)
+		want   string
+	}{
+		{func(c *PSTConfig) { c.PMin = 1 }, "pst: p_min = 1, want 0 to below 1"},
+		{func(c *PSTConfig) { c.PMin = math.NaN() }, "pst: p_min = NaN, want 0 to below 1"},
+		{func(c *PSTConfig) { c.Alpha = -1 }, "pst: alpha = -1, want ≥ 0"},
+		{func(c *PSTConfig) { c.Gamma = 0.01 }, "pst: gamma = 0.01, want below 1/A = 0.00390625, or 0 to choose it on the validation part"},
+		{func(c *PSTConfig) { c.R = 1 }, "pst: r = 1, want > 1"},
+		{func(c *PSTConfig) { c.Depth = 65 }, "pst: depth = 65, want 1 to 64"},
+		{func(c *PSTConfig) { c.Compare = "" }, `pst: compare = "", want "raw" or "smoothed"`},
+	} {
+		k := DefaultPST().(*PSTConfig)
+		c.change(k)
+		if _, err := k.New(predictors.Env{Alphabet: 256}); err == nil || err.Error() != c.want {
+			t.Errorf("error %v, want %s", err, c.want)
+		}
+	}
+}
+
+// survive loads damaged copies of a saved predictor; one that is accepted must
+// still predict.
+func survive(t *testing.T, p predictors.Predictor, c predictors.Config) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := predictors.Save(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 1))
+	q := make([]float64, p.Alphabet())
+	for range 300 {
+		damaged := slices.Clone(b.Bytes())
+		for range 1 + rng.IntN(3) {
+			damaged[rng.IntN(len(damaged))] ^= byte(1 << rng.IntN(8))
+		}
+		l := mustNew(t, c, p.Alphabet())
+		err := predictors.Load(bytes.NewReader(damaged), l)
+		for range 30 {
+			l.Predict(q)
+			l.Observe(predictors.Symbol(rng.IntN(len(q))))
+		}
+		sum := 0.0
+		for _, v := range q {
+			sum += v
+		}
+		if math.Abs(sum-1) > 1e-6 {
+			t.Fatalf("after loading a damaged file (%v) probabilities sum to %v", err, sum)
+		}
+	}
+}
+
+func TestDamagedPST(t *testing.T) {
+	p := mustNew(t, TinyPST(), 3)
+	mustTrain(t, p, predictors.Data{Train: []symbols{noise(rand.New(rand.NewPCG(2, 2)), 3, 500)}})
+	survive(t, p, TinyPST())
 }

@@ -62,7 +62,8 @@ type candidate struct {
 	suffix   int // among the candidates
 	oldest   uint32
 	lo, hi   int
-	row      [2]int // N(sσ): rows[row[0]:row[1]], by ascending symbol
+	row      [2]int  // N(sσ): rows[row[0]:row[1]], by ascending symbol
+	share    float64 // of the places where it fits
 	kept     bool
 	smoothed bool // the program of Begleiter et al. would compare with γ_s
 }
@@ -72,6 +73,7 @@ type candidate struct {
 type nursery struct {
 	t       *suffixTree
 	text    []uint32
+	pMin    float64
 	list    []candidate
 	rows    []pair   // symbol and value of N(sσ)
 	places  []int32  // of the next symbol, for the candidates of this length
@@ -81,9 +83,10 @@ type nursery struct {
 	lengths []int    // of documents, descending
 }
 
-// grow finds the contexts in the text, which lay has made.
-func (t *suffixTree) grow(ctx context.Context, text []uint32) error {
-	g := &nursery{t: t, text: text, tally: make([]uint32, t.a)}
+// gather finds the candidates for a Pmin and all above in the text, which lay
+// has made.
+func (t *suffixTree) gather(ctx context.Context, text []uint32, pMin float64) (*nursery, error) {
+	g := &nursery{t: t, text: text, pMin: pMin, tally: make([]uint32, t.a)}
 	begin := 0
 	for i, x := range text {
 		if int(x) < t.a {
@@ -93,26 +96,37 @@ func (t *suffixTree) grow(ctx context.Context, text []uint32) error {
 			begin = i + 1
 		}
 	}
-	g.list = append(g.list, candidate{hi: len(g.places), kept: true})
+	g.list = append(g.list, candidate{hi: len(g.places), share: 1})
 	g.count(0)
 	for first, length := 0, 0; length < t.Depth && first < len(g.list); length++ {
 		last := len(g.list)
 		g.longer = g.longer[:0]
 		for c := first; c < last; c++ {
 			if err := ctx.Err(); err != nil {
-				return err
+				return nil, err
 			}
 			g.prolong(c, length)
 		}
 		g.places, g.longer = g.longer, g.places
 		for c := last; c < len(g.list); c++ {
 			g.count(c)
-			g.test(c)
 		}
 		first = last
 	}
+	return g, ctx.Err()
+}
+
+// grow makes the tree for the Pmin and γ it has now.
+func (g *nursery) grow() {
+	for c := range g.list {
+		g.list[c].kept, g.list[c].smoothed = c == 0, false
+	}
+	for c := range g.list {
+		if c > 0 && g.list[c].share > g.t.pMin {
+			g.test(c)
+		}
+	}
 	g.harvest()
-	return ctx.Err()
 }
 
 // fitting is the number of places where a string of that length fits.
@@ -164,8 +178,8 @@ func (g *nursery) prolong(c, length int) {
 	for _, x := range g.met {
 		n := int(g.tally[x])
 		g.tally[x] = 0
-		if float64(n)/fitting > g.t.pMin {
-			g.list = append(g.list, candidate{suffix: c, oldest: x, lo: end, hi: end + n})
+		if share := float64(n) / fitting; share > g.pMin {
+			g.list = append(g.list, candidate{suffix: c, oldest: x, lo: end, hi: end + n, share: share})
 			end += n
 			g.tally[x] = uint32(end) // where its places end, to be filled from behind
 		}
