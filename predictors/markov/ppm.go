@@ -191,89 +191,31 @@ func (p *ppm) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchi
 func (p *ppm) fields(a *predictors.Archive) {
 	var t savedTrie
 	if !a.Reading() {
-		p.export(&t)
+		p.export(&t, p.depth)
 	}
-	predictors.Slice(a, &t.fan)
-	predictors.Slice(a, &t.symbols)
-	predictors.Slice(a, &t.counts)
+	t.fields(a)
 	if a.Reading() && a.Err() == nil {
-		if err := p.rebuild(&t); err != nil {
+		p.contexts.clear()
+		if err := t.restore("ppm", p.depth, p.a, p.restore); err != nil {
 			p.contexts.clear()
 			a.Fail(err)
 		}
 	}
 }
 
-type savedTrie struct {
-	fan     []uint32 // successors of each context
-	symbols []uint16 // of all successors
-	counts  []uint32
-}
-
-// export lists the trie breadth first, the successors of a context in the
-// order in which they came.
-func (p *ppm) export(t *savedTrie) {
-	level := []uint32{0}
-	for length := 0; len(level) > 0; length++ {
-		var below []uint32
-		for _, c := range level {
-			all := p.of(c)
-			t.fan = append(t.fan, uint32(len(all)))
-			for i := range all {
-				t.symbols = append(t.symbols, all[i].symbol)
-				t.counts = append(t.counts, all[i].count)
-				if length < p.depth {
-					below = append(below, all[i].next)
-				}
-			}
-		}
-		level = below
-	}
-}
-
-// rebuild makes the contexts from their list, which it refuses if it is none
-// of a trie of this depth and alphabet.
-func (p *ppm) rebuild(t *savedTrie) error {
-	p.contexts.clear()
-	if len(t.symbols) != len(t.counts) {
-		return fmt.Errorf("ppm: %d saved symbols have %d counts", len(t.symbols), len(t.counts))
-	}
-	c, at := uint32(0), 0
-	for length, end := 0, uint32(1); c < end; length++ {
-		if length > p.depth {
-			return fmt.Errorf("ppm: the saved contexts are longer than %d", p.depth)
-		}
-		for ; c < end; c++ {
-			if int(c) >= len(t.fan) || uint64(t.fan[c]) > uint64(min(len(t.symbols)-at, p.a)) {
-				return fmt.Errorf("ppm: saved context %d is damaged", c)
-			}
-			for n := t.fan[c]; n > 0; n, at = n-1, at+1 {
-				if err := p.restore(c, length, t.symbols[at], t.counts[at]); err != nil {
-					return err
-				}
-			}
-		}
-		end = uint32(len(p.list))
-	}
-	if int(c) != len(t.fan) || at != len(t.symbols) {
-		return fmt.Errorf("ppm: %d contexts with %d successors are saved, want %d and %d", len(t.fan), len(t.symbols), c, at)
-	}
-	return nil
-}
-
-// restore adds a successor to c. That it is one of c's suffix too, as the
-// predictions rely on, is checked here.
+// restore adds a successor to c, of the given length. That it is one of c's
+// suffix too, as the predictions rely on, is checked here.
 func (p *ppm) restore(c uint32, length int, symbol uint16, count uint32) error {
 	next := uint32(0)
 	if c != 0 {
 		y := p.find(p.list[c].suffix, uint32(symbol))
 		if y == nil {
-			return fmt.Errorf("ppm: saved context %d is damaged: symbol %d is new to its suffix", c, symbol)
+			return fmt.Errorf("symbol %d is new to its suffix", symbol)
 		}
 		next = y.next
 	}
-	if int(symbol) >= p.a || count == 0 || uint64(p.list[c].total)+uint64(count) > 1<<32-1 || p.find(c, uint32(symbol)) != nil {
-		return fmt.Errorf("ppm: saved context %d is damaged: symbol %d, count %d", c, symbol, count)
+	if uint64(p.list[c].total)+uint64(count) > 1<<32-1 || p.find(c, uint32(symbol)) != nil {
+		return fmt.Errorf("symbol %d, count %d", symbol, count)
 	}
 	if length < p.depth {
 		next = p.grow(next)

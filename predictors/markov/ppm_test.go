@@ -568,3 +568,162 @@ func TestPPMStarEqualsItsDefinition(t *testing.T) {
 		}
 	}
 }
+
+func TestPPMConfigErrors(t *testing.T) {
+	ppm := func(edit func(*PPMConfig)) *PPMConfig {
+		c := *DefaultPPM().(*PPMConfig)
+		edit(&c)
+		return &c
+	}
+	for _, c := range []struct {
+		c    predictors.Config
+		a    int
+		want string
+	}{
+		{ppm(func(c *PPMConfig) {}), 0, "ppm: alphabet size = 0, want 1 to 65536"},
+		{ppm(func(c *PPMConfig) { c.Depth = -1 }), 2, "ppm: depth = -1, want 0 to 64"},
+		{ppm(func(c *PPMConfig) { c.Depth = 65 }), 2, "ppm: depth = 65, want 0 to 64"},
+		{ppm(func(c *PPMConfig) { c.Escape = "B" }), 2, `ppm: escape = "B", want "A", "C", "D", "PUB", "P5B" or "free"`},
+		{ppm(func(c *PPMConfig) { c.Beta = 0.5 }), 2, `ppm: alpha = 0 and beta = 0.5 with escape = "P5B", want escape = "free" to set them`},
+		{ppm(func(c *PPMConfig) { c.Escape, c.Beta = "free", 1 }), 2, "ppm: beta = 1, want above -1 and below 1"},
+		{ppm(func(c *PPMConfig) { c.Escape, c.Beta = "free", math.NaN() }), 2, "ppm: beta = NaN, want above -1 and below 1"},
+		{ppm(func(c *PPMConfig) { c.Escape = "free" }), 2, "ppm: alpha + beta·U = 0 for some U below the alphabet size, want above 0 (and alpha below 1e9)"},
+		{ppm(func(c *PPMConfig) { c.Escape, c.Alpha, c.Beta = "free", 1, -0.25 }), 9, "ppm: alpha + beta·U = -1 for some U below the alphabet size, want above 0 (and alpha below 1e9)"},
+		{ppm(func(c *PPMConfig) { c.Escape, c.Alpha, c.Beta = "free", math.Inf(1), 0.5 }), 9, "ppm: alpha + beta·U = +Inf for some U below the alphabet size, want above 0 (and alpha below 1e9)"},
+		{ppm(func(c *PPMConfig) { c.Exclusion = "some" }), 2, `ppm: exclusion = "some", want "full", "counts", "none" or "blend"`},
+		{ppm(func(c *PPMConfig) { c.Start = "" }), 2, `ppm: start = "", want "longest" or "deterministic"`},
+		{&PPMStarConfig{Escape: "E"}, 2, `ppm-star: escape = "E", want "A", "C", "D", "PUB", "P5B" or "free"`},
+		{&PPMStarConfig{Escape: "C"}, 2, `ppm-star: exclusion = "", want "full", "counts", "none" or "blend"`},
+		{&PPMStarConfig{Escape: "C", Exclusion: "full"}, 2, `ppm-star: start = "", want "longest" or "deterministic"`},
+		{&PPMVMMConfig{}, 2, "ppm-c-vmm: depth = 0, want 1 to 64"},
+	} {
+		if _, err := c.c.New(predictors.Env{Alphabet: c.a}); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: %v, want %s", c.c, err, c.want)
+		}
+	}
+}
+
+// Whatever bytes of a file are changed, reading ends, and what it accepts
+// predicts probabilities and goes on learning.
+func TestPPMDamagedFilesAreRefused(t *testing.T) {
+	for _, c := range []predictors.Config{TinyPPM(), TinyPPMStar(), TinyPPMVMM()} {
+		fresh := func() predictors.Predictor {
+			p, err := c.New(predictors.Env{Alphabet: 4})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		p := fresh()
+		for _, x := range babble(rand.New(rand.NewPCG(1, 1)), 4, 300) {
+			p.(predictors.Learner).Learn(x)
+		}
+		var b bytes.Buffer
+		if err := predictors.Save(&b, p); err != nil {
+			t.Fatal(err)
+		}
+		rng, accepted := rand.New(rand.NewPCG(2, 2)), 0
+		for range 400 {
+			damaged := slices.Clone(b.Bytes())
+			for range 1 + rng.IntN(2) {
+				damaged[rng.IntN(len(damaged))] ^= byte(1 << rng.IntN(8))
+			}
+			q := fresh()
+			if predictors.Load(bytes.NewReader(damaged), q) != nil {
+				continue
+			}
+			accepted++
+			probs := make([]float64, 4)
+			for i := range 60 {
+				q.Predict(probs)
+				if sum := probs[0] + probs[1] + probs[2] + probs[3]; !(math.Abs(sum-1) < 1e-9) {
+					t.Fatalf("%T: a damaged file is accepted and gives probabilities %v", c, probs)
+				}
+				if i < 30 {
+					q.Observe(predictors.Symbol(rng.IntN(4)))
+				} else {
+					q.(predictors.Learner).Learn(predictors.Symbol(rng.IntN(4)))
+				}
+			}
+		}
+		t.Logf("%T: %d of 400 damaged files are accepted", c, accepted)
+	}
+	var b bytes.Buffer
+	p := mustPPM(t, PPMConfig{Depth: 3, Escape: "D"}, 4)
+	for _, x := range babble(rand.New(rand.NewPCG(1, 1)), 4, 300) {
+		p.Learn(x)
+	}
+	if err := predictors.Save(&b, p); err != nil {
+		t.Fatal(err)
+	}
+	if predictors.Load(bytes.NewReader(b.Bytes()), mustPPM(t, PPMConfig{Depth: 4, Escape: "D"}, 4)) == nil {
+		t.Error("a model of depth 3 is read as one of depth 4")
+	}
+}
+
+func TestPPMForksDoNotLearn(t *testing.T) {
+	for _, c := range []predictors.Config{TinyPPM(), TinyPPMStar(), TinyPPMVMM()} {
+		p, err := c.New(predictors.Env{Alphabet: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%T: a fork learned", c)
+				}
+			}()
+			p.Fork().(predictors.Learner).Learn(0)
+		}()
+	}
+}
+
+// The cost of a symbol of English at order 5, from nothing.
+func BenchmarkPPM(b *testing.B) {
+	xs := opticks(b)
+	for _, c := range []struct {
+		name   string
+		config predictors.Config
+	}{{"ppm", DefaultPPM()}, {"ppm-star", DefaultPPMStar()}, {"ppm-c-vmm", DefaultPPMVMM()}} {
+		var p predictors.Predictor
+		fresh := func(b *testing.B) {
+			var err error
+			if p, err = c.config.New(predictors.Env{Alphabet: 256}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(c.name+"/prob+learn", func(b *testing.B) {
+			b.SetBytes(1)
+			for i := 0; b.Loop(); i++ {
+				if i%len(xs) == 0 {
+					fresh(b)
+				}
+				p.(predictors.Prober).Prob(xs[i%len(xs)])
+				p.(predictors.Learner).Learn(xs[i%len(xs)])
+			}
+			size, _ := predictors.Size(p)
+			b.ReportMetric(float64(size), "model-bytes")
+		})
+		fresh(b)
+		for _, x := range xs[:453758] {
+			p.(predictors.Learner).Learn(x)
+		}
+		p.Reset()
+		test := xs[453758:]
+		b.Run(c.name+"/prob+observe", func(b *testing.B) {
+			b.SetBytes(1)
+			for i := 0; b.Loop(); i++ {
+				p.(predictors.Prober).Prob(test[i%len(test)])
+				p.Observe(test[i%len(test)])
+			}
+		})
+		b.Run(c.name+"/predict+observe", func(b *testing.B) {
+			b.SetBytes(1)
+			q := make([]float64, 256)
+			for i := 0; b.Loop(); i++ {
+				p.Predict(q)
+				p.Observe(test[i%len(test)])
+			}
+		})
+	}
+}

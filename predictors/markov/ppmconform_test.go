@@ -33,3 +33,9 @@ func TestPPMStarConforms(t *testing.T) {
 		t.Run(c.Exclusion, func(t *testing.T) { predictortest.Run(t, kind) })
 	}
 }
+
+func TestPPMVMMConforms(t *testing.T) {
+	c := markov.PPMVMMConfig{Depth: 3}
+	kind := catalog.Kind{Name: "ppm-c-vmm", Default: markov.DefaultPPMVMM, Tiny: func() predictors.Config { return &c }}
+	predictortest.Run(t, kind)
+}

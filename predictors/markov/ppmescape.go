@@ -148,7 +148,7 @@ func (p *ppmWalk) Prob(x predictors.Symbol) float64 {
 			give := p.shares(s.total, s.n, freeN, s.n-ruled, p.a-int(ruled))
 			if prob == 0 {
 				if y := p.find(c, uint32(x)); y != nil {
-					prob = p.given(weight, y.count, &give)
+					prob = p.given(weight/give.d, y.count)
 					if p.exclusion != excludeNone {
 						return prob
 					}
@@ -189,9 +189,10 @@ func (p *ppmWalk) Predict(probs []float64) {
 				}
 			}
 			give := p.shares(s.total, s.n, freeN, s.n-ruled, p.a-int(ruled))
+			scale := weight / give.d
 			for i := range all {
 				if y := &all[i]; probs[y.symbol] == 0 {
-					probs[y.symbol] = p.given(weight, y.count, &give)
+					probs[y.symbol] = p.given(scale, y.count)
 				}
 			}
 			kept += float64(weight * (give.kept / give.d))
@@ -207,7 +208,9 @@ func (p *ppmWalk) Predict(probs []float64) {
 		if probs[x] == 0 {
 			probs[x] = base
 		}
-		if p.exclusion == excludeNone {
+	}
+	if p.exclusion == excludeNone {
+		for x := range probs {
 			probs[x] /= kept + rest
 		}
 	}
@@ -220,7 +223,7 @@ func (p *ppmWalk) blended(x predictors.Symbol) float64 {
 		if s := &p.list[c]; s.n > 0 {
 			give := p.all(s)
 			if y := p.find(c, uint32(x)); y != nil {
-				prob += float64(weight * ((float64(y.count) - p.rule.beta) / give.d))
+				prob += p.given(weight/give.d, y.count)
 			}
 			weight = max(float64(weight*(give.escape/give.d)), tiny)
 		}
@@ -236,8 +239,9 @@ func (p *ppmWalk) blendAll(probs []float64) {
 	for c := p.start(); ; c = p.list[c].suffix {
 		if s := &p.list[c]; s.n > 0 {
 			give, all := p.all(s), p.of(c)
+			scale := weight / give.d
 			for i := range all {
-				probs[all[i].symbol] += float64(weight * ((float64(all[i].count) - p.rule.beta) / give.d))
+				probs[all[i].symbol] += p.given(scale, all[i].count)
 			}
 			weight = max(float64(weight*(give.escape/give.d)), tiny)
 		}
@@ -258,9 +262,10 @@ func (p *ppmWalk) all(s *ppmContext) sharing {
 	return sharing{d: float64(s.total) - float64(p.rule.beta*float64(s.n)) + escape, escape: escape}
 }
 
-// given is the probability of a symbol counted so often.
-func (p *ppmWalk) given(weight float64, count uint32, s *sharing) float64 {
-	return max(float64(weight*((float64(count)-p.rule.beta)/s.d)), tiny)
+// given is the probability of a symbol counted so often: scale is the weight
+// of the escapes over D.
+func (p *ppmWalk) given(scale float64, count uint32) float64 {
+	return max(float64(scale*(float64(count)-p.rule.beta)), tiny)
 }
 
 // base is the probability of each symbol that no context has seen, and of all
