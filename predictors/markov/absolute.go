@@ -33,6 +33,5 @@ func (c *AbsoluteConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err := checkOrder("absolute-discounting", c.Order, env.Alphabet); err != nil {
 		return nil, err
 	}
-	m := &ngrams{a: env.Alphabet, n: c.Order, raw: true, rule: singleDiscount}
-	return &kneserNey{newWalk(m)}, nil
+	return newKneserNey(&ngrams{a: env.Alphabet, n: c.Order, raw: true, rule: singleDiscount}), nil
 }

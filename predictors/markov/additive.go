@@ -125,7 +125,7 @@ func (p *additive) counts(x predictors.Symbol) (count, total uint32) {
 	if h == nil {
 		return 0, 0
 	}
-	if g := p.table(p.depth+1).find(p.node, uint32(x)); g != 0 {
+	if g := p.child(p.depth+1, p.node, uint32(x)); g != 0 {
 		count = p.gram(p.depth+1, g).count
 	}
 	return count, h.total

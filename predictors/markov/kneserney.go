@@ -2,7 +2,9 @@
 package markov
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"strconv"
 
 	"horizon/predictors"
@@ -73,8 +75,10 @@ func (c *KneserNeyConfig) New(env predictors.Env) (predictors.Predictor, error) 
 	if c.Discounts == "single" {
 		rule = singleDiscount
 	}
-	return &kneserNey{newWalk(&ngrams{a: env.Alphabet, n: c.Order, rule: rule})}, nil
+	return newKneserNey(&ngrams{a: env.Alphabet, n: c.Order, rule: rule}), nil
 }
+
+func newKneserNey(m *ngrams) *kneserNey { return &kneserNey{newWalk(m), &laid{}} }
 
 func checkDiscounts(kind, name string) error {
 	if name != "modified" && name != "single" {
@@ -106,9 +110,61 @@ func singleDiscount(n *tally) discounts {
 	return discounts{0, d, d, d, d, d, d}
 }
 
-type kneserNey struct{ walk }
+type kneserNey struct {
+	walk
+	*laid
+}
 
-func (p *kneserNey) Fork() predictors.Predictor { return &kneserNey{p.fork()} }
+// Laid are the values of p(x; h) for every string hx of the trie, the empty
+// one standing for no symbol at all. They are laid up when training ends, so
+// that Prob looks one up instead of adding up the orders (as an ARPA file
+// has it), and dropped by the next Learn. They take 8 bytes an n-gram.
+type laid struct{ up, upLong []float64 } // of up to n−1 symbols, and of n
+
+func (p *kneserNey) Fork() predictors.Predictor { return &kneserNey{p.fork(), p.laid} }
+
+func (p *kneserNey) Learn(x predictors.Symbol) {
+	*p.laid = laid{}
+	p.walk.Learn(x)
+}
+
+// Tune has nothing to choose: it is the end of training.
+func (p *kneserNey) Tune(ctx context.Context, _ predictors.Data, _ func(predictors.Progress)) error {
+	p.lay()
+	return ctx.Err()
+}
+
+// lay goes from the shortest strings to the longest.
+func (p *kneserNey) lay() {
+	p.settle()
+	length := p.lengths()
+	p.up, p.upLong = make([]float64, len(length)), make([]float64, p.long.size())
+	p.up[0] = 1 / float64(p.a)
+	for k := 1; k < p.n; k++ {
+		for g, l := range length {
+			if int(l) == k {
+				p.up[g] = p.interpolate(k, uint32(g))
+			}
+		}
+	}
+	for g := range p.upLong[1:] {
+		p.upLong[g+1] = p.interpolate(p.n, uint32(g+1))
+	}
+}
+
+// interpolate is p(x; h) for string g = hx of k symbols, that of h'x known.
+func (p *kneserNey) interpolate(k int, g uint32) float64 {
+	s, d := p.gram(k, g), &p.d[k]
+	h := p.nodes.at(p.table(k).keys.at(g).parent)
+	lower := p.up[s.suffix]
+	switch {
+	case h.total == 0:
+		return lower
+	case s.count == 0:
+		return h.gamma(d) * lower
+	}
+	return share(1, s.count, d, h.total) + float64(h.gamma(d)*lower)
+}
 
 // Predict adds up the orders from the longest down, as Prob does: the weight
 // of an order is the product of the γ of those above it.
@@ -137,12 +193,15 @@ func (p *kneserNey) Predict(probs []float64) {
 }
 
 // Prob finds the longest n-gram that ends in the symbol; from there on links
-// lead to the shorter ones.
+// lead to the shorter ones, if its value is not laid up.
 func (p *kneserNey) Prob(x predictors.Symbol) float64 {
 	p.settle()
 	prob, weight, c := 0.0, 1.0, p.node
 	g, longest := p.find(x)
 	for k := p.length + 1; k >= 1; k-- {
+		if k == longest && p.up != nil {
+			break
+		}
 		h, d := p.nodes.at(c), &p.d[k]
 		count := uint32(0)
 		if k <= longest {
@@ -157,7 +216,13 @@ func (p *kneserNey) Prob(x predictors.Symbol) float64 {
 		}
 		c = h.suffix
 	}
-	return prob + weight/float64(p.a)
+	switch {
+	case p.up == nil:
+		return prob + weight/float64(p.a)
+	case longest == p.n:
+		return p.upLong[g]
+	}
+	return weight * p.up[g]
 }
 
 // share is weight·(a(hx) − D(a(hx)))/a(h·). The conversions keep compilers
@@ -184,4 +249,18 @@ func (p *kneserNey) Describe() map[string]float64 {
 		}
 	}
 	return out
+}
+
+// Bytes counts n-grams and the values laid up.
+func (p *kneserNey) Bytes() int64 {
+	return p.ngrams.Bytes() + 8*int64(cap(p.up)+cap(p.upLong))
+}
+
+// ReadFrom replaces the n-grams; the model is as at the end of training.
+func (p *kneserNey) ReadFrom(r io.Reader) (int64, error) {
+	n, err := p.ngrams.ReadFrom(r)
+	if err == nil {
+		p.lay()
+	}
+	return n, err
 }

@@ -89,7 +89,7 @@ func (w *walk) fork() walk {
 func (w *walk) find(x predictors.Symbol) (g uint32, k int) {
 	c := w.node
 	for k = w.length + 1; k >= 1; k-- {
-		if g = w.table(k).find(c, uint32(x)); g != 0 {
+		if g = w.child(k, c, uint32(x)); g != 0 {
 			break
 		}
 		c = w.nodes.at(c).suffix
@@ -119,7 +119,7 @@ func (w *walk) advance(x predictors.Symbol) {
 		c, k = w.nodes.at(c).suffix, k-1
 	}
 	for ; k >= 0; k-- {
-		if g := w.short.find(c, uint32(x)); g != 0 {
+		if g := w.child(k+1, c, uint32(x)); g != 0 {
 			w.node, w.length = g, k+1
 			return
 		}
@@ -140,7 +140,7 @@ func (w *walk) Learn(x predictors.Symbol) {
 	longest, above := uint32(0), uint32(0) // above is a new n-gram one longer
 	for c, k, g := w.node, w.length+1, uint32(0); ; k-- {
 		if g == 0 {
-			g = w.table(k).find(c, uint32(x))
+			g = w.child(k, c, uint32(x))
 		}
 		fresh := g == 0
 		if fresh {
@@ -201,6 +201,7 @@ type gram struct {
 // A fan sums up the continuations of a context.
 type fan struct {
 	first             uint32 // child
+	only              uint32 // 1 + the symbol of the only child, or 0
 	total             uint32 // a(h·)
 	once, twice, more uint32 // N₁, N₂, N₃₊
 }
@@ -208,7 +209,7 @@ type fan struct {
 // kinds is N₁₊(h), the number of different continuations.
 func (f *fan) kinds() uint32 { return f.once + f.twice + f.more }
 
-// A node is a string that can be a context: half a cache line.
+// A node is a string that can be a context.
 type node struct {
 	gram
 	fan
@@ -296,6 +297,19 @@ func (m *ngrams) gram(k int, g uint32) *gram {
 // symbol is the last one of string g of k symbols.
 func (m *ngrams) symbol(k int, g uint32) uint32 { return m.table(k).keys.at(g).symbol }
 
+// child is the string c·x of k symbols, or 0. Most long contexts have one
+// child and need no search.
+func (m *ngrams) child(k int, c, x uint32) uint32 {
+	h := m.nodes.at(c)
+	switch {
+	case h.only == x+1:
+		return h.first
+	case h.only != 0 || h.first == 0 && x != mark:
+		return 0
+	}
+	return m.table(k).find(c, x)
+}
+
 // add appends the string c·x of k symbols, not yet counted.
 func (m *ngrams) add(k int, c, x uint32) uint32 {
 	g := m.table(k).insert(c, x)
@@ -310,10 +324,14 @@ func (m *ngrams) add(k int, c, x uint32) uint32 {
 
 // adopt lists g under its parent c. The mark is no continuation.
 func (m *ngrams) adopt(k int, c, x, g uint32) {
-	if x != mark {
-		f := m.nodes.at(c)
-		m.gram(k, g).sibling, f.first = f.first, g
+	if x == mark {
+		return
 	}
+	f := m.nodes.at(c)
+	if f.only = 0; f.first == 0 {
+		f.only = x + 1
+	}
+	m.gram(k, g).sibling, f.first = f.first, g
 }
 
 // count counts g = c·x of k symbols once more, and reports whether that was
@@ -361,7 +379,7 @@ func (m *ngrams) enter(context []uint32) uint32 {
 		row, below = below, row
 		row[0] = 0
 		for j, x := range context[len(context)-l:] {
-			g := m.short.find(row[j], x)
+			g := m.child(j+1, row[j], x)
 			if g == 0 {
 				g = m.add(j+1, row[j], x)
 				m.nodes.at(g).suffix = below[j]
@@ -370,6 +388,15 @@ func (m *ngrams) enter(context []uint32) uint32 {
 		}
 	}
 	return row[len(context)]
+}
+
+// lengths are those of the strings in short.
+func (m *ngrams) lengths() []uint8 {
+	out := make([]uint8, m.short.size())
+	for g := range out[1:] { // parents come before their children
+		out[g+1] = out[m.short.keys.at(uint32(g+1)).parent] + 1
+	}
+	return out
 }
 
 // Bytes counts n-grams, hash slots and discounts.
