@@ -316,17 +316,33 @@ func (f *weighting) check() error {
 	}
 	for i := range f.nodes {
 		v := &f.nodes[i]
-		ok := v.at >= windowBits && v.at <= f.h.n && v.ratio >= minRatio && v.ratio <= maxRatio && (i >= len(f.reach) || v.depth == 0)
-		for _, c := range v.child {
-			if c >= once {
-				ok = ok && c-once >= windowBits && c-once < f.h.n
-			} else if c != 0 {
-				ok = ok && int(c) < len(f.nodes) && int(c) >= len(f.reach) && f.nodes[c].depth > v.depth
+		ok := v.ratio >= minRatio && v.ratio <= maxRatio && v.depth <= windowBits && (i >= len(f.reach) || v.depth == 0) && f.place(v.at)
+		for dir, c := range v.child {
+			if !ok || c == 0 {
+				continue
 			}
+			at := c - once
+			if c < once {
+				if int(c) < len(f.reach) || int(c) >= len(f.nodes) || f.nodes[c].depth <= v.depth {
+					ok = false
+					continue
+				}
+				at = f.nodes[c].at
+			}
+			ok = f.place(at) && f.goes(v, dir, at)
 		}
 		if !ok {
 			return fmt.Errorf("ctw: saved node %d is damaged", i)
 		}
 	}
 	return nil
+}
+
+// place reports whether there is a context before place at of the history.
+func (f *weighting) place(at uint32) bool { return at >= windowBits && at < max(f.h.n, windowBits+1) }
+
+// goes reports whether the context of place at is that of v and then dir.
+func (f *weighting) goes(v *branching, dir int, at uint32) bool {
+	w := f.h.window(at)
+	return bits.LeadingZeros64(w^f.h.window(v.at)) >= int(v.depth) && int(w<<v.depth>>63) == dir
 }

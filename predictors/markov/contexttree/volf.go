@@ -29,8 +29,7 @@ import (
 // Frozen, counts and weights β stay and the context alone moves. Before a
 // document is a mark, a symbol of contexts only. Departures from the code of
 // Begleiter et al.: it shortens the context there; its β, once beyond the
-// bounds, is halved or doubled instead of updated; its counts lose half more
-// when they are odd.
+// bounds, is halved or doubled instead of updated; and see VolfConfig.Variant.
 //
 // The decomposition is that of the training part, fitted as a whole; one that
 // was not fitted is of symbols taken to be equally likely. Learning goes on
@@ -45,13 +44,18 @@ import (
 type VolfConfig struct {
 	// Depth is D in symbols, 0 to 64.
 	Depth int `toml:"depth"`
+	// Variant is "volf", or "begleiter" to do as the code of Begleiter et al.
+	// does: symbols never seen share no tree of their own but hang one below
+	// the other, and when counts are halved an odd n becomes ⌊n/4⌋. It is
+	// there to compare with their figures; alphabets up to 1,024.
+	Variant string `toml:"variant"`
 }
 
 // DefaultVolf is of depth 8, near the 7 that Begleiter et al. choose on text.
-func DefaultVolf() predictors.Config { return &VolfConfig{Depth: 8} }
+func DefaultVolf() predictors.Config { return &VolfConfig{Depth: 8, Variant: "volf"} }
 
 // TinyVolf is of depth 3.
-func TinyVolf() predictors.Config { return &VolfConfig{Depth: 3} }
+func TinyVolf() predictors.Config { return &VolfConfig{Depth: 3, Variant: "volf"} }
 
 // New returns a predictor that predicts nearly uniformly: 2⁻ᵏ for the symbols
 // with codes of k bits, k = ⌈log₂ A⌉ or one less.
@@ -62,7 +66,14 @@ func (c *VolfConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if c.Depth < 0 || c.Depth > maxSymbols {
 		return nil, fmt.Errorf("de-ctw: depth = %d, want 0 to %d symbols", c.Depth, maxSymbols)
 	}
-	m := &volfModel{a: env.Alphabet, depth: c.Depth}
+	theirs := c.Variant == "begleiter"
+	if !theirs && c.Variant != "volf" {
+		return nil, fmt.Errorf("de-ctw: variant = %q, want \"volf\" or \"begleiter\"", c.Variant)
+	}
+	if theirs && env.Alphabet > maxChain {
+		return nil, fmt.Errorf("de-ctw: alphabet size = %d, want at most %d with variant = \"begleiter\"", env.Alphabet, maxChain)
+	}
+	m := &volfModel{a: env.Alphabet, depth: c.Depth, theirs: theirs}
 	m.clear(make([]uint64, env.Alphabet))
 	p := &volf{volfModel: m, past: make([]uint32, c.Depth)}
 	p.Reset()
@@ -71,6 +82,7 @@ func (c *VolfConfig) New(env predictors.Env) (predictors.Predictor, error) {
 
 const (
 	maxSymbols = 64
+	maxChain   = 1024 // Σ of code lengths is up to A²/2
 	ktVolf     = 1.0 / 16
 	maxCount   = 256
 	maxBeta    = 1500000
@@ -87,6 +99,7 @@ type volf struct {
 // volfModel is the parameters.
 type volfModel struct {
 	a, depth int
+	theirs   bool     // variant "begleiter"
 	counts   []uint64 // of symbols, which make the Huffman tree
 	huffman
 	hist []uint32 // what was learned, marks included
@@ -96,7 +109,7 @@ type volfModel struct {
 
 func (m *volfModel) clear(counts []uint64) {
 	m.counts = counts
-	m.huffman = newHuffman(counts)
+	m.huffman = newHuffman(counts, m.theirs)
 	m.hist = nil
 	m.table.clear(max(1, m.a-1))
 }
@@ -260,13 +273,20 @@ func (m *volfModel) learn(k, bit uint32, past []uint32) {
 			v.beta = min(max(float64(v.beta*e)/q, 1/float64(maxBeta)), maxBeta)
 			q = p
 		}
-		v.count(bit)
+		v.count(bit, m.theirs)
 	}
 }
 
-func (v *decision) count(bit uint32) {
-	if v.n[bit]++; v.n[bit] > maxCount {
-		v.n[0], v.n[1] = (v.n[0]+1)/2, (v.n[1]+1)/2
+func (v *decision) count(bit uint32, theirs bool) {
+	if v.n[bit]++; v.n[bit] <= maxCount {
+		return
+	}
+	for i, n := range v.n {
+		if theirs {
+			v.n[i] = n >> (1 + n&1)
+		} else {
+			v.n[i] = (n + 1) / 2
+		}
 	}
 }
 
