@@ -138,6 +138,9 @@ func (g *global) printPlan(w io.Writer, p *plan) error {
 	var rows []planRow
 	left, unknown, done := 0.0, 0, 0
 	for _, c := range p.cells {
+		if c.left {
+			continue
+		}
 		r := planRow{c.PredictorName, c.CorpusName, c.Mode, "pending", c.expect, c.unavailable, c.Key}
 		if s := states[c.Key]; s != "" {
 			r.State = string(s)
@@ -292,6 +295,9 @@ func (g *global) conclude(ctx context.Context, w io.Writer, p *plan, s *results.
 	}
 	fmt.Fprintln(w)
 	for _, m := range missing {
+		if m.Ordinal < len(p.cells) && p.cells[m.Ordinal].left {
+			continue
+		}
 		why, _, _ := strings.Cut(m.Error, "\n")
 		fmt.Fprintf(w, "not done: %s@%s (%s): %s: %s\n", m.Predictor, m.Corpus, m.Mode, m.State, why)
 	}

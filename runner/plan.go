@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,7 @@ type plannedCell struct {
 	job         job
 	unavailable string  // why it cannot be computed here, if so
 	expect      float64 // seconds it is expected to take; 0: unknown
+	left        bool    // out by --only: planned, and not to be computed now
 }
 
 // name is what a person calls the cell: predictor@corpus, with the mode if
@@ -208,26 +210,26 @@ func records(c *corpora.Corpus) (corpus *results.Corpus, train, valid, test *res
 	return corpus, slice(c.Train), slice(c.Valid), slice(c.Test)
 }
 
-// only keeps the cells that a selector names: predictor@corpus, each a glob,
-// or a glob of the predictor alone.
+// only leaves out all cells but those that a selector names: predictor@corpus,
+// each a glob, or a glob of the predictor alone.
 func (p *plan) only(selectors []string) error {
 	if len(selectors) == 0 {
 		return nil
 	}
-	var kept []plannedCell
-	for _, c := range p.cells {
-		for _, s := range selectors {
+	kept := 0
+	for i := range p.cells {
+		c := &p.cells[i]
+		c.left = !slices.ContainsFunc(selectors, func(s string) bool {
 			predictor, corpus, both := strings.Cut(s, "@")
-			if config.Match(predictor, c.PredictorName) && (!both || config.Match(corpus, c.CorpusName)) {
-				kept = append(kept, c)
-				break
-			}
+			return config.Match(predictor, c.PredictorName) && (!both || config.Match(corpus, c.CorpusName))
+		})
+		if !c.left {
+			kept++
 		}
 	}
-	if len(kept) == 0 {
+	if kept == 0 {
 		return usageError{fmt.Errorf("--only %s: no cell has such a name; `horizon plan` lists them", strings.Join(selectors, ","))}
 	}
-	p.cells = kept
 	return nil
 }
 

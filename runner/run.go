@@ -66,11 +66,15 @@ func (p *plan) todo(store *results.Store, force bool) (cells []int, done int, er
 	for _, s := range states {
 		isDone[s.Key] = s.State == results.Done
 	}
+	listed := map[string]bool{} // one cell may go by two names
 	for i := range p.cells {
-		if isDone[p.cells[i].Key] && !force {
+		switch c := &p.cells[i]; {
+		case c.left, listed[c.Key]:
+		case isDone[c.Key] && !force:
 			done++
-		} else {
+		default:
 			cells = append(cells, i)
+			listed[c.Key] = true
 		}
 	}
 	if err := p.expectations(store); err != nil {

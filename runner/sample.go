@@ -75,6 +75,7 @@ func (g *global) sample(ctx context.Context, p *plan, o sampleOptions) (string, 
 	var cell *plannedCell
 	for i := range p.cells {
 		switch c := &p.cells[i]; {
+		case c.left:
 		case c.Predictor.Coder:
 			return "", usageError{fmt.Errorf("%s is a compressor: it has no next-symbol distribution to draw from", c.PredictorName)}
 		case c.Mode == config.Prequential && cell != nil:
