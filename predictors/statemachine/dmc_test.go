@@ -154,11 +154,11 @@ func TestDMCAgainstDefinition(t *testing.T) {
 // coarser than that, and so better off where the predictor is too sure.
 func TestDMCEqualsItsAuthorsProgram(t *testing.T) {
 	for _, c := range []struct {
-		file               string
+		file                    string
 		coded, bytes, off, band float64
 	}{
 		{"bib", 30535, 30477, 1, 0.005}, {"obj1", 11132, 11138, 5, 0.005}, {"paper1", 18141, 18130, 1, 0.005}, {"paper2", 26581, 26591, 1, 0.005},
-		{"progc", 13637, 13632, 1, 0.005}, {"progl", 17796, 17789, 1, 0.005}, {"progp", 12318, 12327, 1, 0.005}, {"trans", 22453, 22422, 1, 0.005},
+		{"progc", 13637, 13632, 1, 0.005}, {"progl", 17796, 17789, 1, 0.005}, {"progp", 12318, 12327, 1, 0.005}, {"trans", 22453, 22422, 3, 0.005},
 		{"geo", 61458, 61596, 60, 0.005}, {"obj2", 86731, 87204, 20, 0.01}, {"news", 130717, 131047, 1, 0.005},
 	} {
 		xs := text(t, "calgary/"+c.file)

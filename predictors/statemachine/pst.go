@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"horizon/predictors"
 )
@@ -34,8 +35,8 @@ import (
 // was kept (by an array being reused); Compare = "smoothed" does so too, which
 // the figures of their table 3 need.
 //
-// Departures. Pmin and γ may be chosen on the validation part, over the grids
-// of that paper's table 1 extended downwards. Learning goes on by counting at
+// Departures. D, Pmin and γ may be chosen on the validation part, over the
+// grids of that paper's table 1 made longer and finer. Learning goes on by counting at
 // the kept contexts; which are kept is decided by Fit alone.
 //
 // Walking needs more than the kept contexts: after s comes x, and the longest
@@ -60,7 +61,8 @@ type PSTConfig struct {
 	Gamma float64 `toml:"gamma"`
 	// R is the ratio that makes a context differ from its suffix, > 1.
 	R float64 `toml:"r"`
-	// Depth is D, the length of the longest context, 1 to 64.
+	// Depth is D, the length of the longest context, 1 to 64; 0 means that of
+	// 2 … 20 which predicts the validation part best (5 without one).
 	Depth int `toml:"depth"`
 	// Compare is "raw" to compare with P̂ of the suffix, the definition, or
 	// "smoothed" for what the program of Begleiter et al. does.
@@ -69,9 +71,8 @@ type PSTConfig struct {
 
 const maxDepth = 64
 
-// DefaultPST has α and r of Begleiter et al., table 1, and chooses Pmin and γ.
-// A law not mixed with those of shorter contexts is best when these are short.
-func DefaultPST() predictors.Config { return &PSTConfig{R: 1.05, Depth: 6, Compare: "raw"} }
+// DefaultPST has α and r of Begleiter et al., table 1, and chooses the rest.
+func DefaultPST() predictors.Config { return &PSTConfig{R: 1.05, Compare: "raw"} }
 
 // TinyPST is of depth 3.
 func TinyPST() predictors.Config {
@@ -86,8 +87,8 @@ func (c *PSTConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err := c.check(env.Alphabet); err != nil {
 		return nil, err
 	}
-	t := &suffixTree{PSTConfig: *c, a: env.Alphabet, pMin: c.PMin, gamma: c.Gamma}
-	t.defaults()
+	t := &suffixTree{PSTConfig: *c, a: env.Alphabet}
+	t.choice = t.given()
 	t.plant()
 	return &pst{suffixTree: t}, nil
 }
@@ -102,8 +103,8 @@ func (c *PSTConfig) check(a int) error {
 		return fmt.Errorf("pst: gamma = %v, want below 1/A = %v, or 0 to choose it on the validation part", c.Gamma, 1/float64(a))
 	case !(c.R > 1) || math.IsInf(c.R, 1):
 		return fmt.Errorf("pst: r = %v, want > 1", c.R)
-	case c.Depth < 1 || c.Depth > maxDepth:
-		return fmt.Errorf("pst: depth = %d, want 1 to %d", c.Depth, maxDepth)
+	case c.Depth < 0 || c.Depth > maxDepth:
+		return fmt.Errorf("pst: depth = %d, want 1 to %d, or 0 to choose it on the validation part", c.Depth, maxDepth)
 	case c.Compare != "raw" && c.Compare != "smoothed":
 		return fmt.Errorf("pst: compare = %q, want \"raw\" or \"smoothed\"", c.Compare)
 	}
@@ -176,25 +177,26 @@ func (p *pst) State(b []byte) []byte {
 	return append(b, byte(p.at), byte(p.at>>8), byte(p.at>>16), byte(p.at>>24))
 }
 
-// Fit grows the tree; where Pmin or γ is to be chosen, one for each pair of
-// the grid, of which the best on the validation part stays.
+// Fit grows the tree.
 func (p *pst) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
 	t := p.suffixTree
 	p.at = 0
-	t.defaults()
-	grid := t.grid(d)
-	least := grid[len(grid)-1][0] // Pmin descends
-	g, err := t.gather(ctx, lay(d.Train, t.a), least)
+	t.choice = t.given()
+	depth, pMin := t.depth, t.pMin
+	_, tune := predictors.SampleLoss(p, d.Valid, 1)
+	if tune {
+		depths, pMins, _ := t.grids()
+		depth, pMin = slices.Max(depths), slices.Min(pMins)
+	}
+	g, err := t.gather(ctx, lay(d.Train, t.a), int(depth), pMin)
 	if err != nil {
 		return err
 	}
-	best := grid[0]
-	if len(grid) > 1 {
-		if best, err = p.choose(ctx, g, grid, d, report); err != nil {
+	if tune {
+		if err := p.choose(ctx, g, d, report); err != nil {
 			return err
 		}
 	}
-	t.pMin, t.gamma = best[0], best[1]
 	g.grow()
 	n := int64(d.Symbols())
 	last := predictors.Progress{Stage: "train", Done: n, Total: n, Symbols: n}
@@ -205,69 +207,92 @@ func (p *pst) Fit(ctx context.Context, d predictors.Data, report func(predictors
 	return ctx.Err()
 }
 
-// choose tries the grid on the validation part.
-func (p *pst) choose(ctx context.Context, g *nursery, grid [][2]float64, d predictors.Data, report func(predictors.Progress)) (best [2]float64, err error) {
-	least := math.Inf(1)
-	for i, pair := range grid {
-		if err := ctx.Err(); err != nil {
-			return best, err
-		}
-		p.pMin, p.gamma = pair[0], pair[1]
-		g.grow()
-		if bits, _ := predictors.SampleLoss(p, d.Valid, tuneSample); bits < least {
-			least, best = bits, pair
-		}
-		report(predictors.Progress{Stage: "tune", Done: int64(i + 1), Total: int64(len(grid))})
-	}
-	return best, nil
-}
-
 // tuneSample is how many validation symbols a choice is made on.
 const tuneSample = 1 << 17
 
-// defaults sets the values before, or without, a choice.
-func (t *suffixTree) defaults() {
-	t.pMin, t.gamma = t.PMin, t.Gamma
-	if t.pMin == 0 {
-		t.pMin = 1e-4
-	}
-	if t.gamma == 0 {
-		t.gamma = 0.1 / float64(t.a)
-	}
+// A choice is what the validation part may choose.
+type choice struct {
+	depth       uint32
+	pMin, gamma float64
 }
 
-// grid lists the pairs (Pmin, γ) to choose from; one when there is no choice.
-func (t *suffixTree) grid(d predictors.Data) (out [][2]float64) {
-	pMins, gammas := []float64{t.pMin}, []float64{t.gamma}
-	seen := 0
-	for _, doc := range d.Valid {
-		seen += len(doc)
+// given is what the configuration says, and where it leaves a choice, what is
+// taken when there is no validation part.
+func (t *suffixTree) given() choice {
+	c := choice{uint32(t.Depth), t.PMin, t.Gamma}
+	if c.depth == 0 {
+		c.depth = 5
 	}
-	if seen == 0 {
-		return [][2]float64{{t.pMin, t.gamma}}
+	if c.pMin == 0 {
+		c.pMin = 1e-4
+	}
+	if c.gamma == 0 {
+		c.gamma = 0.1 / float64(t.a)
+	}
+	return c
+}
+
+var (
+	depthGrid = []uint32{2, 3, 4, 5, 6, 8, 12, 16, 20}
+	pMinGrid  = []float64{1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5}
+	gammaGrid = []float64{1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6}
+)
+
+// choose tries, on the validation part, D and Pmin together and then γ, on
+// which they hardly depend, as far as they are not given.
+func (p *pst) choose(ctx context.Context, g *nursery, d predictors.Data, report func(predictors.Progress)) error {
+	depths, pMins, gammas := p.grids()
+	total := int64(len(depths)*len(pMins) + len(gammas))
+	best, least, done := p.choice, math.Inf(1), int64(0)
+	try := func(c choice) error {
+		p.choice = c
+		g.grow()
+		if bits, _ := predictors.SampleLoss(p, d.Valid, tuneSample); bits < least {
+			least, best = bits, c
+		}
+		done++
+		report(predictors.Progress{Stage: "tune", Done: done, Total: total})
+		return ctx.Err()
+	}
+	for _, depth := range depths {
+		for _, pMin := range pMins {
+			if err := try(choice{depth, pMin, p.choice.gamma}); err != nil {
+				return err
+			}
+		}
+	}
+	for _, gamma := range gammas {
+		if err := try(choice{best.depth, best.pMin, gamma}); err != nil {
+			return err
+		}
+	}
+	p.choice = best
+	return nil
+}
+
+// grids lists what may be chosen.
+func (t *suffixTree) grids() (depths []uint32, pMins, gammas []float64) {
+	c := t.given()
+	depths, pMins, gammas = []uint32{c.depth}, []float64{c.pMin}, []float64{c.gamma}
+	if t.Depth == 0 {
+		depths = depthGrid
 	}
 	if t.PMin == 0 {
-		pMins = []float64{1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5}
+		pMins = pMinGrid
 	}
 	if t.Gamma == 0 {
-		gammas = gammas[:0]
-		for _, g := range []float64{1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6} {
+		for _, g := range gammaGrid {
 			if g*float64(t.a) < 1 {
 				gammas = append(gammas, g)
 			}
 		}
 	}
-	for _, m := range pMins {
-		for _, g := range gammas {
-			out = append(out, [2]float64{m, g})
-		}
-	}
-	return out
+	return depths, pMins, gammas
 }
 
 // Describe reports what was chosen and how much was kept.
 func (t *suffixTree) Describe() map[string]float64 {
-	return map[string]float64{"p_min": t.pMin, "gamma": t.gamma,
+	return map[string]float64{"depth": float64(t.depth), "p_min": t.pMin, "gamma": t.gamma,
 		"contexts": float64(len(t.suffix)), "states": float64(len(t.link))}
 }
 
@@ -282,6 +307,7 @@ func (t *suffixTree) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (t *suffixTree) fields(a *predictors.Archive) {
+	predictors.Value(a, &t.depth)
 	predictors.Value(a, &t.pMin)
 	predictors.Value(a, &t.gamma)
 	predictors.Slice(a, &t.suffix)
@@ -296,7 +322,7 @@ func (t *suffixTree) fields(a *predictors.Archive) {
 		return
 	}
 	if a.Err() != nil {
-		t.defaults()
+		t.choice = t.given()
 		t.plant()
 		return
 	}
@@ -321,8 +347,8 @@ func (t *suffixTree) checkSaved() error {
 		if int(t.suffix[c]) >= c || int(t.oldest[c]) >= t.a {
 			return fmt.Errorf("pst: saved context %d has suffix %d and symbol %d, want below %d and %d", c, t.suffix[c], t.oldest[c], c, t.a)
 		}
-		if length[c] = length[t.suffix[c]] + 1; length[c] > t.Depth {
-			return fmt.Errorf("pst: saved context %d has %d symbols, want at most %d", c, length[c], t.Depth)
+		if length[c] = length[t.suffix[c]] + 1; length[c] > maxDepth {
+			return fmt.Errorf("pst: saved context %d has %d symbols, want at most %d", c, length[c], maxDepth)
 		}
 	}
 	return nil

@@ -9,8 +9,8 @@ import (
 // automaton that walks it.
 type suffixTree struct {
 	PSTConfig
-	a           int
-	pMin, gamma float64
+	a int
+	choice
 
 	// Contexts, suffixes first; 0 is the empty one.
 	suffix []uint32 // without the oldest symbol
@@ -61,6 +61,7 @@ func lay(docs [][]uint16, a int) (text []uint32) {
 type candidate struct {
 	suffix   int // among the candidates
 	oldest   uint32
+	length   uint32
 	lo, hi   int
 	row      [2]int  // N(sσ): rows[row[0]:row[1]], by ascending symbol
 	share    float64 // of the places where it fits
@@ -83,9 +84,9 @@ type nursery struct {
 	lengths []int    // of documents, descending
 }
 
-// gather finds the candidates for a Pmin and all above in the text, which lay
-// has made.
-func (t *suffixTree) gather(ctx context.Context, text []uint32, pMin float64) (*nursery, error) {
+// gather finds the candidates, for D up to depth and Pmin from pMin on, in the
+// text, which lay has made.
+func (t *suffixTree) gather(ctx context.Context, text []uint32, depth int, pMin float64) (*nursery, error) {
 	g := &nursery{t: t, text: text, pMin: pMin, tally: make([]uint32, t.a)}
 	begin := 0
 	for i, x := range text {
@@ -98,7 +99,7 @@ func (t *suffixTree) gather(ctx context.Context, text []uint32, pMin float64) (*
 	}
 	g.list = append(g.list, candidate{hi: len(g.places), share: 1})
 	g.count(0)
-	for first, length := 0, 0; length < t.Depth && first < len(g.list); length++ {
+	for first, length := 0, 0; length < depth && first < len(g.list); length++ {
 		last := len(g.list)
 		g.longer = g.longer[:0]
 		for c := first; c < last; c++ {
@@ -116,13 +117,13 @@ func (t *suffixTree) gather(ctx context.Context, text []uint32, pMin float64) (*
 	return g, ctx.Err()
 }
 
-// grow makes the tree for the Pmin and γ it has now.
+// grow makes the tree for the D, Pmin and γ it has now.
 func (g *nursery) grow() {
 	for c := range g.list {
 		g.list[c].kept, g.list[c].smoothed = c == 0, false
 	}
 	for c := range g.list {
-		if c > 0 && g.list[c].share > g.t.pMin {
+		if s := &g.list[c]; c > 0 && s.length <= g.t.depth && s.share > g.t.pMin {
 			g.test(c)
 		}
 	}
@@ -179,7 +180,7 @@ func (g *nursery) prolong(c, length int) {
 		n := int(g.tally[x])
 		g.tally[x] = 0
 		if share := float64(n) / fitting; share > g.pMin {
-			g.list = append(g.list, candidate{suffix: c, oldest: x, lo: end, hi: end + n, share: share})
+			g.list = append(g.list, candidate{suffix: c, oldest: x, length: uint32(length + 1), lo: end, hi: end + n, share: share})
 			end += n
 			g.tally[x] = uint32(end) // where its places end, to be filled from behind
 		}
