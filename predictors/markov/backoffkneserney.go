@@ -44,7 +44,7 @@ func (c *BackoffKneserNeyConfig) New(env predictors.Env) (predictors.Predictor, 
 	if c.Discounts == "single" {
 		rule = leaving(singleDiscount)
 	}
-	return &backoff{newWalk(&ngrams{a: env.Alphabet, n: c.Order, rule: rule})}, nil
+	return newBackoff(&ngrams{a: env.Alphabet, n: c.Order, rule: rule}), nil
 }
 
 // leaving replaces discounts that leave nothing by those of an empty tally.

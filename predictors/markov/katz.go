@@ -35,8 +35,7 @@ func (c *KatzConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err := checkOrder("katz", c.Order, env.Alphabet); err != nil {
 		return nil, err
 	}
-	m := &ngrams{a: env.Alphabet, n: c.Order, raw: true, rule: goodTuring}
-	return &backoff{newWalk(m)}, nil
+	return newBackoff(&ngrams{a: env.Alphabet, n: c.Order, raw: true, rule: goodTuring}), nil
 }
 
 // goodTuring gives what is taken, r − d_r r, for the largest k it can.
