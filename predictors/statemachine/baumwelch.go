@@ -117,8 +117,8 @@ type slot struct {
 	logP   float64
 }
 
-func newClimber(l *law, edge bool, data set, slots int) *climber {
-	c := &climber{law: l, edge: edge, data: data, total: make([]float64, len(l.move)), firsts: make([]float64, l.n)}
+func newClimber(l *law, edge bool, data set) *climber {
+	c := &climber{law: l, edge: edge, data: data}
 	c.data.pieces = slices.Clone(data.pieces)
 	shared := slices.Clone(l.start)
 	for i := range c.data.pieces {
@@ -127,13 +127,18 @@ func newClimber(l *law, edge bool, data set, slots int) *climber {
 			c.data.pieces[i].start = slices.Clone(l.start)
 		}
 	}
-	longest := min(pieceLength, data.symbols)
-	c.slots = make([]slot, min(slots, len(data.pieces)))
-	for i := range c.slots {
-		c.slots[i] = slot{counts: make([]float64, len(l.move)), alpha: make([]float64, (longest+1)*l.n),
-			beta: make([]float64, l.n), c: make([]float64, longest), first: make([]float64, l.n)}
-	}
 	return c
+}
+
+// equip makes room to work on so many pieces at once.
+func (c *climber) equip(slots int) {
+	longest, numbers := min(pieceLength, c.data.symbols), len(c.move)
+	c.total, c.firsts = make([]float64, numbers), make([]float64, c.n)
+	c.slots = make([]slot, min(slots, len(c.data.pieces)))
+	for i := range c.slots {
+		c.slots[i] = slot{counts: make([]float64, numbers), alpha: make([]float64, (longest+1)*c.n),
+			beta: make([]float64, c.n), c: make([]float64, longest), first: make([]float64, c.n)}
+	}
 }
 
 // iterate does one step of EM. Only then is bits the loss of the law before.
@@ -377,7 +382,7 @@ func (m *model) screen(ctx context.Context, d predictors.Data, valid set, report
 	judges := cut(d.Valid, sampleSize(m.n))
 	alive := make([]*climber, m.Restarts)
 	for i := range alive {
-		alive[i] = newClimber(m.random(sample, i), m.edge, sample, 1)
+		alive[i] = newClimber(m.random(sample, i), m.edge, sample)
 	}
 	done, total := int64(0), int64(0)
 	for n := m.Restarts; n > 1; n = (n + 1) / 2 {
@@ -409,6 +414,8 @@ func (m *model) screen(ctx context.Context, d predictors.Data, valid set, report
 
 // run climbs for some iterations, or to the top, and judges the result.
 func (c *climber) run(ctx context.Context, iterations int, tolerance float64, valid set) error {
+	c.equip(1)
+	defer func() { c.slots, c.total = nil, nil }() // there are many climbers
 	last := math.Inf(1)
 	for range iterations {
 		if err := c.iterate(ctx); err != nil {
@@ -429,7 +436,8 @@ func (c *climber) run(ctx context.Context, iterations int, tolerance float64, va
 
 // climb trains l on the whole and makes it the model's law.
 func (m *model) climb(ctx context.Context, l *law, whole, valid set, report func(predictors.Progress)) error {
-	c := newClimber(l, m.edge, whole, max(1, min(wave, waveNumbers/len(l.move))))
+	c := newClimber(l, m.edge, whole)
+	c.equip(max(1, min(wave, waveNumbers/len(l.move))))
 	best, least, since, last := (*law)(nil), math.Inf(1), 0, math.Inf(1)
 	for n := 1; n <= m.Iterations; n++ {
 		if err := c.iterate(ctx); err != nil {

@@ -18,7 +18,8 @@ func BenchmarkBaumWelch(b *testing.B) {
 			}
 			data := cut([]symbols{xs}, len(xs))
 			m := &model{edge: true, law: newLaw(c.a, c.n)}
-			l := newClimber(m.random(data, 1), true, data, wave)
+			l := newClimber(m.random(data, 1), true, data)
+			l.equip(wave)
 			b.SetBytes(int64(len(xs)))
 			for b.Loop() {
 				if err := l.iterate(context.Background()); err != nil {

@@ -33,7 +33,7 @@ import (
 
 // An HMMConfig configures the kind "hmm".
 type HMMConfig struct {
-	// States is S, 1 to 1,024, with A·S² at most 2²⁶.
+	// States is S, 1 to 1,024, with A·S² at most 2²³.
 	States int `toml:"states"`
 	// Form is "edge", "state", or "auto": edge up to 16 symbols.
 	Form string `toml:"form"`
@@ -53,12 +53,12 @@ func DefaultHMM() predictors.Config {
 
 // TinyHMM has 6 states, one more than an order-1 source over 5 symbols needs.
 func TinyHMM() predictors.Config {
-	return &HMMConfig{States: 6, Form: "auto", Restarts: 4, Iterations: 20, Tolerance: 1e-5}
+	return &HMMConfig{States: 6, Form: "auto", Restarts: 2, Iterations: 15, Tolerance: 1e-5}
 }
 
 const (
 	maxStates  = 1024
-	maxNumbers = 1 << 26 // A·S²: 512 MiB
+	maxNumbers = 1 << 23 // A·S²: 64 MiB for each restart
 	edgeUpTo   = 16      // symbols, for form "auto"
 )
 
