@@ -97,8 +97,9 @@ func (h *history) fields(a *predictors.Archive) {
 // A forest holds the trees that predict the bits: one for all, or one for each
 // place in a word. Its nodes may refer to places of the history.
 type forest interface {
-	// prob is the probability that the next bit is 1.
-	prob(tree int, past uint64) float64
+	// probs sets p of each walk, which is at its start, to the probability
+	// that the next bit is 1.
+	probs(walks []walk)
 	// learn counts the bit that is about to become bit t of the history.
 	learn(tree int, past uint64, bit, t uint32)
 	clear()
@@ -106,6 +107,21 @@ type forest interface {
 	size() (nodes int, bytes int64)
 	fields(a *predictors.Archive)
 }
+
+// A walk is the way down a tree by a context. Those of the bits of a word, and
+// of different words, do not depend on each other: taking turns, one waits for
+// memory while others go on.
+type walk struct {
+	tree int
+	past uint64
+	p    float64
+	w    float64 // weight left for what is below
+	node uint32
+	m    int // nodes that node stands for
+}
+
+// batch is how many walks take turns.
+const batch = 16
 
 // A model is the parameters: the history and a forest upon it.
 type model struct {
@@ -120,8 +136,9 @@ type model struct {
 // bitwise predicts symbols bit by bit.
 type bitwise struct {
 	*model
-	past uint64 // the newest bit highest; zero before a document
-	fork bool
+	past  uint64 // the newest bit highest; zero before a document
+	fork  bool
+	walks [batch]walk // scratch
 }
 
 // checkBits refuses what no word can hold; form is "binary" or "factored",
@@ -179,37 +196,56 @@ func (p *bitwise) Fork() predictors.Predictor {
 // bit of all words after the other: A − 1 binary predictions.
 func (p *bitwise) Predict(probs []float64) {
 	probs[0] = 1
+	var at [batch]int
 	for j := range p.code.width {
-		w, stride, t := p.code.weight(j), p.code.stride(j), p.tree(j)
-		for i := range 1 << j {
-			s := i * stride
-			if s+w >= p.code.a {
-				if s >= p.code.a {
-					break
-				}
-				continue // no choice
+		w, stride := p.code.weight(j), p.code.stride(j)
+		n, end := 0, stride<<j
+		for s := 0; s < end; s += stride {
+			if s+w < p.code.a { // there is a choice
+				at[n], p.walks[n] = s, p.start(s, j)
+				n++
 			}
-			one := p.prob(t, p.code.extend(p.past, s, j))
-			probs[s+w] = probs[s] * one
-			probs[s] *= 1 - one
+			if n < batch && s+stride < end {
+				continue
+			}
+			p.probs(p.walks[:n])
+			for i, s := range at[:n] {
+				one := p.walks[i].p
+				probs[s+w] = probs[s] * one
+				probs[s] *= 1 - one
+			}
+			n = 0
 		}
 	}
 }
 
+// start is the walk for bit j of the words whose first bits are those of s.
+func (p *bitwise) start(s, j int) walk {
+	return walk{tree: p.tree(j), past: p.code.extend(p.past, s, j)}
+}
+
 // Prob multiplies as Predict does.
 func (p *bitwise) Prob(x predictors.Symbol) float64 {
-	prob, s := 1.0, 0
+	n, ones, s := 0, 0, 0
 	for j := range p.code.width {
 		w := p.code.weight(j)
 		if s+w >= p.code.a {
 			continue
 		}
-		one := p.prob(p.tree(j), p.code.extend(p.past, s, j))
+		p.walks[n] = p.start(s, j)
 		if int(x)&w != 0 {
-			prob *= one
+			ones |= 1 << n
 			s += w
+		}
+		n++
+	}
+	p.probs(p.walks[:n])
+	prob := 1.0
+	for i := range n {
+		if ones>>i&1 != 0 {
+			prob *= p.walks[i].p
 		} else {
-			prob *= 1 - one
+			prob *= 1 - p.walks[i].p
 		}
 	}
 	return prob

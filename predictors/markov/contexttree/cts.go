@@ -144,13 +144,15 @@ func (f *switching) skipsAt(tree, d int) int {
 // the present symbol (as in the authors' factored code).
 func alpha(t uint32, tree int) float64 { return 1 / float64(int(t)-windowBits-tree+3) }
 
-// prob sums down the path what each node adds.
-func (f *switching) prob(tree int, past uint64) float64 {
-	return f.probBelow(uint32(tree), tree, 0, past, true)
+func (f *switching) probs(walks []walk) {
+	for i := range walks {
+		s := &walks[i]
+		s.p = f.probBelow(uint32(s.tree), s.tree, 0, s.past, true)
+	}
 }
 
 // probBelow is the probability of a 1 at node i of depth d; whole says that no
-// skip has led there.
+// skip has led there. It sums down the path what each node adds.
 func (f *switching) probBelow(i uint32, tree, d int, past uint64, whole bool) float64 {
 	p, w, reach := 0.0, 1.0, int(f.reach[tree])
 	for ; ; d++ {

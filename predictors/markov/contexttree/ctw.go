@@ -139,30 +139,48 @@ func (v *branching) above(k int, leaf bool) float64 {
 	return (odds[k] + 1) / (odds[k] + 1/v.ratio)
 }
 
-// prob sums down the path what each node adds: w is the weight that those
-// above have left. One division serves both quotients, by β+1 and by n+1.
-func (f *weighting) prob(tree int, past uint64) float64 {
-	depth := f.reach[tree]
-	v, m, p, w := &f.nodes[tree], 1, 0.0, 1.0
-	for v.depth < depth {
-		beta, n := float64(odds[m&127]*v.ratio), float64(v.n[0]+v.n[1])+1
-		r := w / float64((beta+1)*n)
-		p += float64(float64(beta*(float64(v.n[1])+0.5)) * r)
-		w = float64(n * r)
-		d := v.depth
-		c := v.child[past<<d>>63]
-		if c-1 >= once-1 { // no node
-			return p + float64(w*f.fresh(c, past, d, depth))
-		}
-		v = &f.nodes[c]
-		if m = int(v.depth - d); m > 1 {
-			if same := bits.LeadingZeros64(past ^ f.h.window(v.at)); same < int(v.depth) {
-				beta := odds[same-int(d)] * v.above(int(v.depth)-same, v.depth == depth)
-				return p + float64(w*mix(beta, v.kt(1), 0.5))
+func (f *weighting) probs(walks []walk) {
+	for i := range walks {
+		s := &walks[i]
+		s.p, s.w, s.node, s.m = 0, 1, uint32(s.tree), 1
+	}
+	for more := true; more; {
+		more = false
+		for i := range walks {
+			if s := &walks[i]; s.m > 0 {
+				f.step(s)
+				more = true
 			}
 		}
 	}
-	return p + float64(w*v.kt(1))
+}
+
+// step adds to p what the walk's node adds, and goes on to the next or ends
+// the walk with m = 0. One division serves both quotients, by β+1 and by n+1.
+func (f *weighting) step(s *walk) {
+	v, depth, m := &f.nodes[s.node], f.reach[s.tree], s.m
+	s.m = 0
+	if m > 1 {
+		if same := bits.LeadingZeros64(s.past ^ f.h.window(v.at)); same < int(v.depth) {
+			beta := odds[same-int(v.depth)+m] * v.above(int(v.depth)-same, v.depth == depth)
+			s.p += float64(s.w * mix(beta, v.kt(1), 0.5))
+			return
+		}
+	}
+	if v.depth >= depth {
+		s.p += float64(s.w * v.kt(1))
+		return
+	}
+	beta, n := float64(odds[m&127]*v.ratio), float64(v.n[0]+v.n[1])+1
+	r := s.w / float64((beta+1)*n)
+	s.p += float64(float64(beta*(float64(v.n[1])+0.5)) * r)
+	s.w = float64(n * r)
+	c := v.child[s.past<<v.depth>>63]
+	if c-1 >= once-1 { // no node
+		s.p += float64(s.w * f.fresh(c, s.past, v.depth, depth))
+		return
+	}
+	s.node, s.m = c, int(f.nodes[c].depth-v.depth)
 }
 
 // fresh is the probability of a 1 below depth d where the child is c: nothing,
