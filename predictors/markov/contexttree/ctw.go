@@ -43,10 +43,11 @@ import (
 // Departure: R is held within 2^±900; what 900 bits of evidence have settled
 // takes as many to unsettle, and not more.
 //
-// Time is O(branching nodes on the path) a bit, at most D. Space is at most
-// one node of 32 bytes for each bit that is learned and one for each context
-// of D bits that comes again, and one bit of history; measured on English,
-// about 100 to 200 bytes a symbol. Predict is A − 1 binary predictions.
+// Time is O(branching nodes on the path) a bit, at most D. Space is a bit of
+// history, and at most one node of 32 bytes, for each bit that is learned: it
+// branches, or turns a context of D bits seen once into a leaf. On 1 MB of
+// English that is 3.5 nodes, 110 to 140 bytes a symbol. Predict is A − 1
+// binary predictions.
 
 // A CTWConfig configures the kind "ctw".
 type CTWConfig struct {
@@ -55,16 +56,17 @@ type CTWConfig struct {
 	Depth int `toml:"depth"`
 	// Form is "binary" (one tree) or "factored" (one for each place in a word).
 	Form string `toml:"form"`
-	// First is the bit of a symbol that comes first: "low" or "high".
+	// First is the bit of a symbol that comes first: "low", as in the code of
+	// Veness et al., or "high", which takes 0.03 bits a byte less on English.
 	First string `toml:"first"`
 }
 
 // DefaultCTW is factored and of depth 48 bits: six bytes.
 func DefaultCTW() predictors.Config {
-	return &CTWConfig{Depth: 48, Form: "factored", First: "low"}
+	return &CTWConfig{Depth: 48, Form: "factored", First: "high"}
 }
 
-// TinyCTW is of depth 10 bits, which is two symbols of an alphabet of 32.
+// TinyCTW is of depth 10 bits: ten binary symbols, or a byte and some.
 func TinyCTW() predictors.Config {
 	return &CTWConfig{Depth: 10, Form: "factored", First: "low"}
 }

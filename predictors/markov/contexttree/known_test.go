@@ -417,7 +417,7 @@ var benchmarks = []struct {
 	config predictors.Config
 }{
 	{"ctw-binary-48", &CTWConfig{Depth: 48, Form: "binary", First: "low"}},
-	{"ctw-48", DefaultCTW()},
+	{"ctw-factored-48", DefaultCTW()},
 	{"cts-48", DefaultCTS()},
 	{"de-ctw-8", DefaultVolf()},
 }
