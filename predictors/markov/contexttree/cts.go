@@ -37,9 +37,9 @@ import (
 // w − 1/N shrinks by Π(1 − α_t N/(N−1)); kept is the product for N = 2, and
 // its power N/(2(N−1)) taken, which is the same to first order in α.
 //
-// Time is O(D) a bit, with skips O(D + D²/width); space is 32 bytes a node,
-// about 5 to 15 nodes a symbol on text and with skips 10 times that. Predict
-// is A − 1 binary predictions.
+// Time is O(D) a bit, with skips O(D²/width); space is 32 bytes a node: 11
+// nodes a symbol on 1 MB of English and 20 on short texts, with skips about
+// 150 there. Predict is A − 1 binary predictions.
 
 // A CTSConfig configures the kind "cts".
 type CTSConfig struct {

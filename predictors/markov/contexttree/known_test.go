@@ -379,7 +379,7 @@ func TestDamagedModels(t *testing.T) {
 			t.Fatal(err)
 		}
 		q := make([]float64, 5)
-		for i := 0; i < b.Len(); i += 5 {
+		for i := 0; i < b.Len(); i += 17 {
 			damaged := bytes.Clone(b.Bytes())
 			damaged[i] ^= 1 << (i % 8)
 			p, _ := c.New(predictors.Env{Alphabet: 5})

@@ -25,7 +25,7 @@ type prior struct {
 	alpha, beta float64
 }
 
-func number(x float64) *big.Float { return new(big.Float).SetPrec(256).SetFloat64(x) }
+func number(x float64) *big.Float { return new(big.Float).SetPrec(128).SetFloat64(x) }
 
 // estimate is P_e of the events.
 func (r prior) estimate(events []event) *big.Float {
@@ -62,10 +62,11 @@ func (r prior) block(events []event, d int) *big.Float {
 	return split.Add(split, p.Mul(p, number(r.beta)))
 }
 
-// next is the probability of x in a context after the events.
-func (r prior) next(events []event, context string, x int) float64 {
+// next is the probability of x in a context after the events, of which whole
+// is the block probability.
+func (r prior) next(events []event, whole *big.Float, context string, x int) float64 {
 	with := append(append([]event(nil), events...), event{context, x})
-	q := new(big.Float).Quo(r.block(with, 0), r.block(events, 0))
+	q := new(big.Float).Quo(r.block(with, 0), whole)
 	f, _ := q.Float64()
 	return f
 }
@@ -75,7 +76,8 @@ type bitTwin struct {
 	a, width, depth int
 	factored, high  bool
 	events          [][]event
-	past            []byte // bits, the oldest first
+	whole           []*big.Float // block probabilities of events; nil if not known
+	past            []byte       // bits, the oldest first
 }
 
 func newBitTwin(a, depth int, factored, high bool) *bitTwin {
@@ -83,7 +85,7 @@ func newBitTwin(a, depth int, factored, high bool) *bitTwin {
 	for 1<<width < a {
 		width++
 	}
-	return &bitTwin{a: a, width: width, depth: depth, factored: factored, high: high, events: make([][]event, width+1), past: make([]byte, 100)}
+	return &bitTwin{a: a, width: width, depth: depth, factored: factored, high: high, events: make([][]event, width+1), whole: make([]*big.Float, width+1), past: make([]byte, 100)}
 }
 
 // word is the bits of x.
@@ -128,7 +130,11 @@ func (tw *bitTwin) prob(x int) float64 {
 	for j, b := range word {
 		if tw.free(word, j) {
 			tree, depth, context := tw.place(word, j)
-			p *= prior{2, depth, 0.5, 0.5}.next(tw.events[tree], context, int(b))
+			r := prior{2, depth, 0.5, 0.5}
+			if tw.whole[tree] == nil {
+				tw.whole[tree] = r.block(tw.events[tree], 0)
+			}
+			p *= r.next(tw.events[tree], tw.whole[tree], context, int(b))
 		}
 	}
 	return p
@@ -139,7 +145,7 @@ func (tw *bitTwin) learn(x int) {
 	for j, b := range word {
 		if tw.free(word, j) {
 			tree, _, context := tw.place(word, j)
-			tw.events[tree] = append(tw.events[tree], event{context, int(b)})
+			tw.events[tree], tw.whole[tree] = append(tw.events[tree], event{context, int(b)}), nil
 		}
 	}
 	tw.observe(x)
@@ -212,7 +218,7 @@ func TestCTWEqualsItsDefinition(t *testing.T) {
 						t.Fatal(err)
 					}
 					tw := newBitTwin(a, depth, form/2 == 1, form%2 == 1)
-					compare(t, p, 36, 1e-11, tw.prob, tw.learn, tw.observe, func(int) { tw.past = make([]byte, 100) })
+					compare(t, p, 28, 1e-11, tw.prob, tw.learn, tw.observe, func(int) { tw.past = make([]byte, 100) })
 				})
 			}
 		}
@@ -454,7 +460,7 @@ func TestKaryEqualsItsDefinition(t *testing.T) {
 			prob := func(x int) float64 {
 				s := context()
 				if len(s) == depth {
-					return r.next(events, s, x)
+					return r.next(events, r.block(events, 0), s, x)
 				}
 				// Where the past is short the tree ends with it, and what was
 				// counted there keeps the ratios it has: no block probability.

@@ -22,9 +22,10 @@ import (
 //	p_w(x) = (β p_e(x) + p_w,c(x))/(β + 1),   β ← β p_e(x)/p_w,c(x)
 //
 // where c is the child of the next older symbol (Volf, section 4.3.2), p_w =
-// p_e at depth D, and a context never seen predicts ½. The counts of a node are halved, rounding up,
-// when one exceeds 256, and β is held within 1,500,000 and its inverse, both
-// of them Volf's: so the weights adapt and are no block probabilities.
+// p_e at depth D, and a context never seen predicts ½. The counts of a node are
+// halved, rounding up, when one exceeds 256, and β is held within 1,500,000
+// and its inverse, both of them Volf's: so the weights adapt and are no block
+// probabilities.
 //
 // Frozen, counts and weights β stay and the context alone moves. Before a
 // document is a mark, a symbol of contexts only. Departures from the code of
@@ -38,7 +39,8 @@ import (
 // Nodes of contexts seen in one way only are not made: those below would have
 // the same counts and β = 1. Time is O(D) a decision, a symbol taking about
 // its code length of them, and Predict A − 1; space is 24 bytes a node and 6
-// to 12 of hash slots, some nodes for each decision learned at most D.
+// to 12 of hash slots, at most D + 1 nodes a decision: on 1 MB of English 5 a
+// symbol, 154 bytes.
 
 // A VolfConfig configures the kind "de-ctw".
 type VolfConfig struct {
