@@ -8,10 +8,10 @@ import (
 )
 
 // Prediction by partial matching of bounded depth (Cleary & Witten 1984),
-// with the escape family of Gleave 2016, "Adaptive Compression of Unicode
-// text", chapter 4, and Steinruecken 2014, chapter 6. With c the last d
-// symbols, n_x the number of times x has followed c, N the sum of the n_x and
-// U the number of those above 0,
+// with the escape family of Gleave 2016 (MPhil dissertation, Cambridge) and
+// Steinruecken 2014 (PhD thesis, Cambridge). With c the last d symbols, n_x the
+// number of times x has followed c, N the sum of the n_x and U the number of
+// those above 0,
 //
 //	P(x) = (n_x − β)/(N + α)  if n_x > 0,  otherwise  (Uβ + α)/(N + α) · P'(x)
 //
@@ -38,9 +38,10 @@ import (
 //
 // The contexts are a trie read forwards, see contexts. Learn and Prob take
 // O(d) look-ups, and to leave symbols out they go through the successors of
-// the contexts on the way: on English of order 5 about ten. Predict is O(A +
-// successors of the d + 1 contexts). Space is 28 bytes a context of each
-// length up to d and 12 to 24 bytes a successor beyond each context's first.
+// the contexts on the way. Predict is O(A + successors of the d + 1 contexts).
+// Space is 28 bytes a context of each length up to d and 12 to 24 bytes a
+// successor beyond each context's first: at depth 5, 17 bytes a symbol for 10^6
+// bytes of enwik8 and 7 for 10^7.
 
 // A PPMConfig configures the kind "ppm".
 type PPMConfig struct {
@@ -56,7 +57,8 @@ type PPMConfig struct {
 	// Exclusion is "full", or "counts" to leave the symbols ruled out in the
 	// escape's share U (Begleiter et al. 2004, section 3.2, do), or "none", or
 	// "blend" to add up a symbol's shares in all contexts (Cleary & Witten's
-	// full blending): P(x) = (n_x − β)/D + (α + γU)/D · P'(x).
+	// full blending): P(x) = (n_x − β)/D + (α + γU)/D · P'(x). It wants larger
+	// discounts than the named escapes: on tinyshakespeare α = ½, β = 0.9.
 	Exclusion string `toml:"exclusion"`
 	// UpdateExclusion counts a symbol in no context shorter than the one it
 	// was coded in.

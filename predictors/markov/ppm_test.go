@@ -230,21 +230,21 @@ func mustPPM(t testing.TB, c PPMConfig, a int) *ppm {
 }
 
 func TestPPMEqualsItsDefinition(t *testing.T) {
+	escapes, next := []string{"A", "C", "D", "PUB", "free"}, 0
 	for _, a := range []int{1, 2, 5, 40} {
-		for _, depth := range []int{0, 3} {
-			for i, escape := range []string{"A", "C", "D", "PUB", "free"} {
-				for j, exclusion := range []string{"full", "counts", "none", "blend"} {
-					for _, start := range []string{"longest", "deterministic"} {
-						for _, update := range []bool{true, false} {
-							c := PPMConfig{Depth: depth, Escape: escape, Exclusion: exclusion, UpdateExclusion: update, Start: start}
-							if escape == "free" {
-								c.Alpha, c.Beta = 4, -0.05
-							}
-							p := mustPPM(t, c, a)
-							xs := babble(rand.New(rand.NewPCG(uint64(a), uint64(10*i+j))), a, 200)
-							want := newSlowPPM(c, p.rule, a)
-							compareTwins(t, fmt.Sprintf("A = %d, %+v", a, c), p, want, func() { want.past = nil }, xs, true)
+		for _, depth := range []int{0, 1, 4} {
+			for _, exclusion := range []string{"full", "counts", "none", "blend"} {
+				for _, start := range []string{"longest", "deterministic"} {
+					for _, update := range []bool{true, false} {
+						c := PPMConfig{Depth: depth, Escape: escapes[next%5], Exclusion: exclusion, UpdateExclusion: update, Start: start}
+						if c.Escape == "free" {
+							c.Alpha, c.Beta = 4, -0.05
 						}
+						next++
+						p := mustPPM(t, c, a)
+						xs := babble(rand.New(rand.NewPCG(uint64(a), uint64(next))), a, 200)
+						want := newSlowPPM(c, p.rule, a)
+						compareTwins(t, fmt.Sprintf("A = %d, %+v", a, c), p, want, func() { want.past = nil }, xs, true)
 					}
 				}
 			}
@@ -398,7 +398,7 @@ var canterburyFiles = []struct {
 	{"xargs.1", "c58aeb5d2d1e1275", 1581, "5.057", "2.977", "2.992"},
 }
 
-// Gleave 2016, tables of chapter 5 and the repository's experiments/tables:
+// Gleave 2016, from the tables published with the program:
 // compressed sizes of the Canterbury corpus, to the byte and to every digit
 // printed. An end mark is coded, hence 257 symbols. HB is the adaptive
 // order-0 code P = (n_x + 1/257)/(N + 1).
@@ -533,38 +533,54 @@ func mustStar(t testing.TB, c PPMStarConfig, a int) *ppmStar {
 
 // PPM* is PPM of a depth that is never reached, over classes of contexts.
 func TestPPMStarEqualsItsDefinition(t *testing.T) {
-	for _, a := range []int{2, 7} {
-		for i, escape := range []string{"C", "D"} {
-			for j, exclusion := range []string{"full", "counts", "none", "blend"} {
-				for _, start := range []string{"longest", "deterministic"} {
-					for _, update := range []bool{true, false} {
-						c := PPMStarConfig{Escape: escape, Exclusion: exclusion, UpdateExclusion: update, Start: start}
-						p := mustStar(t, c, a)
-						xs := babble(rand.New(rand.NewPCG(uint64(a), uint64(10*i+j))), a, 160)
-						for k := 100; k < 130; k++ {
-							xs[k] = xs[k-30] // a long repetition
-						}
-						want := newSlowPPM(PPMConfig{Depth: 1000, Exclusion: exclusion, UpdateExclusion: update, Start: start}, p.rule, a)
-						want.occur = map[string]int{"": 1} // before any symbol
-						name := fmt.Sprintf("A = %d, %+v", a, c)
-						compareTwins(t, name, p, want, func() { want.past = nil }, xs, false)
-						// And then, without learning, over another text.
-						p.Reset()
-						want.past = nil
-						q := make([]float64, a)
-						for i, x := range babble(rand.New(rand.NewPCG(9, 9)), a, 60) {
-							p.Predict(q)
-							for y, exact := range want.predict() {
-								if math.Abs(q[y]-exact) > 1e-12 {
-									t.Fatalf("%s: frozen, after %d symbols P(%d) = %v, want %v", name, i, y, q[y], exact)
-								}
-							}
-							p.Observe(x)
-							want.observe(x)
-						}
-					}
+	escapes, next := []string{"A", "C", "D"}, 0
+	for _, a := range []int{1, 2, 7} {
+		for _, exclusion := range []string{"full", "counts", "none", "blend"} {
+			for _, start := range []string{"longest", "deterministic"} {
+				for _, update := range []bool{true, false} {
+					c := PPMStarConfig{Escape: escapes[next%3], Exclusion: exclusion, UpdateExclusion: update, Start: start}
+					next++
+					testPPMStar(t, c, a, babble(rand.New(rand.NewPCG(uint64(a), uint64(next))), a, 160))
 				}
 			}
+		}
+	}
+}
+
+func testPPMStar(t *testing.T, c PPMStarConfig, a int, xs symbols) {
+	p := mustStar(t, c, a)
+	copy(xs[50:80], xs[20:50]) // a long repetition
+	want := newSlowPPM(PPMConfig{Depth: 1000, Exclusion: c.Exclusion, UpdateExclusion: c.UpdateExclusion, Start: c.Start}, p.rule, a)
+	want.occur = map[string]int{"": 1} // before any symbol
+	name := fmt.Sprintf("A = %d, %+v", a, c)
+	compareTwins(t, name, p, want, func() { want.past = nil }, xs, false)
+	// And then, without learning, over another text.
+	p.Reset()
+	want.past = nil
+	q := make([]float64, a)
+	for i, x := range babble(rand.New(rand.NewPCG(9, 9)), a, 60) {
+		p.Predict(q)
+		for y, exact := range want.predict() {
+			if math.Abs(q[y]-exact) > 1e-12 {
+				t.Fatalf("%s: frozen, after %d symbols P(%d) = %v, want %v", name, i, y, q[y], exact)
+			}
+		}
+		p.Observe(x)
+		want.observe(x)
+	}
+}
+
+// The figures of Cleary & Teahan 1997 as remembered, not read: hence the wide
+// berth. (Bunton 1997 has 2.339 for their mean, ours is 2.300.)
+func TestPPMStarOnCalgary(t *testing.T) {
+	for _, f := range []struct {
+		name, digest string
+		want         float64
+	}{{"bib", "0f1a13936e35", 1.91}, {"paper1", "8d9c42d9fa58", 2.37}, {"progc", "151377a9d6aa", 2.40}, {"progl", "9388db0cfb71", 1.67}} {
+		xs := toSymbols(corpusFile(t, "calgary/"+f.name, f.digest))
+		got := learnBits(mustStar(t, *DefaultPPMStar().(*PPMStarConfig), 256), xs) / float64(len(xs))
+		if math.Abs(got-f.want) > 0.06 {
+			t.Errorf("%s: %.3f bits per byte, want about %.2f", f.name, got, f.want)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 //
 //	P(x) = (n_x − β)/D,  P(escape) = (α + γU)/D,  D = N − βU + α + γU
 //
-// which is the family of Gleave 2016 (section 4.3 there; Steinruecken 2014)
-// where γ = β, so that D = N + α, and Moffat's method C where γ = 1, β = 0.
+// which is the family of Steinruecken 2014 and Gleave 2016 where γ = β, so that
+// D = N + α, and Moffat's method C where γ = 1, β = 0.
 type escapeRule struct{ alpha, beta, gamma float64 }
 
 // escapeRules are the settings that have names.
