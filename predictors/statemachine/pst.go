@@ -321,16 +321,26 @@ func (t *suffixTree) fields(a *predictors.Archive) {
 	if !a.Reading() {
 		return
 	}
+	if a.Err() == nil {
+		a.Fail(t.addUp())
+	}
 	if a.Err() != nil {
 		t.choice = t.given()
 		t.plant()
 		return
 	}
+	t.automaton()
+}
+
+// addUp derives N(s) from N(sσ).
+func (t *suffixTree) addUp() error {
 	t.total = make([]uint32, len(t.suffix))
 	for _, e := range t.counts.list[1:] {
-		t.total[e.owner] += e.value
+		if t.total[e.owner] += e.value; t.total[e.owner] < e.value {
+			return fmt.Errorf("pst: the saved counts of context %d sum to more than %d", e.owner, uint32(math.MaxUint32))
+		}
 	}
-	t.automaton()
+	return nil
 }
 
 // checkSaved refuses what is no tree of this alphabet and depth: contexts are
