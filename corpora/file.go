@@ -20,7 +20,7 @@ import (
 
 // File is a text of the user.
 type File struct {
-	Path    string `toml:"path"`    // relative to the TOML file
+	Path    string `toml:"path"`    // relative to the TOML file; $NAME and ${NAME} are taken from the environment
 	SHA256  string `toml:"sha256"`  // of the decompressed content; "" trusts it
 	Bytes   int64  `toml:"bytes"`   // of the decompressed content; 0 trusts it
 	Licence string `toml:"licence"` // recorded with the results
@@ -47,7 +47,10 @@ func (f *File) Load(ctx context.Context, env Env) (*Corpus, error) {
 	if err := f.Validate(); err != nil {
 		return nil, fmt.Errorf("corpora.%s: %w", env.Name, err)
 	}
-	path := f.Path
+	path, err := expand(f.Path)
+	if err != nil {
+		return nil, &Unavailable{env.Name, fmt.Sprintf("%s: %v", f.Path, err), err}
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(env.Dir, path)
 	}
@@ -65,6 +68,20 @@ func (f *File) Load(ctx context.Context, env Env) (*Corpus, error) {
 	}
 	// Where the user keeps it says nothing about what it is.
 	return f.build(ctx, env, source{"file", "file " + filepath.Base(path), f.Licence, raw})
+}
+
+// expand puts environment variables into a path, so that an experiment can say
+// which file it needs and each user where such files are.
+func expand(path string) (string, error) {
+	var missing error
+	out := os.Expand(path, func(name string) string {
+		v, ok := os.LookupEnv(name)
+		if !ok && missing == nil {
+			missing = fmt.Errorf("the environment variable %s is not set", name)
+		}
+		return v
+	})
+	return out, missing
 }
 
 // plain is what the system says, without the machine's path.

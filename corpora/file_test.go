@@ -215,3 +215,23 @@ func FuzzFile(f *testing.F) {
 		}
 	})
 }
+
+func TestPathsFromTheEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("abracadabra"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f := &File{Path: "${HORIZON_TEST_FOLDER}/a.txt", Options: defaults()}
+	var u *Unavailable
+	if _, err := f.Load(context.Background(), Env{Name: "a"}); !errors.As(err, &u) || !strings.Contains(u.Reason, "HORIZON_TEST_FOLDER is not set") {
+		t.Errorf("unset variable: %v", err)
+	}
+	t.Setenv("HORIZON_TEST_FOLDER", dir)
+	c, err := f.Load(context.Background(), Env{Name: "a"})
+	if err != nil || c.Bytes != 11 {
+		t.Errorf("%v, %v, want 11 bytes", c, err)
+	}
+	if strings.Contains(c.Source, dir) {
+		t.Errorf("source %q tells where the user keeps it", c.Source)
+	}
+}
