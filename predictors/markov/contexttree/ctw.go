@@ -164,7 +164,7 @@ func (f *weighting) step(s *walk) {
 	s.m = 0
 	if m > 1 {
 		if same := bits.LeadingZeros64(s.past ^ f.h.window(v.at)); same < int(v.depth) {
-			beta := odds[same-int(v.depth)+m] * v.above(int(v.depth)-same, v.depth == depth)
+			beta := float64(odds[same-int(v.depth)+m] * v.above(int(v.depth)-same, v.depth == depth))
 			s.p += float64(s.w * mix(beta, v.kt(1), 0.5))
 			return
 		}

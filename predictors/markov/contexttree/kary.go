@@ -127,11 +127,11 @@ func (p *kary) Fork() predictors.Predictor {
 
 // estimate is p_e(x) at node i.
 func (m *karyModel) estimate(i uint32, x int) float64 {
-	return (float64(m.count[int(i)*m.a+x]) + m.alpha) / (float64(m.total[i]) + m.alpha*float64(m.a))
+	return (float64(m.count[int(i)*m.a+x]) + m.alpha) / (float64(m.total[i]) + float64(m.alpha*float64(m.a)))
 }
 
 // odds is the weight of node i's own estimate over that of its children.
-func (m *karyModel) odds(i uint32) float64 { return m.beta / (1 - m.beta) * m.ratio[i] }
+func (m *karyModel) odds(i uint32) float64 { return float64(m.beta / (1 - m.beta) * m.ratio[i]) }
 
 // Predict sums down the path what each node adds: w is the weight that those
 // above have left.
