@@ -57,7 +57,7 @@ func (p *hmm) Fit(ctx context.Context, d predictors.Data, report func(predictors
 		return ctx.Err()
 	}
 	valid := cut(d.Valid, tuneSample)
-	best, err := m.screen(ctx, d, valid, report)
+	best, err := m.screen(ctx, d, report)
 	if err != nil {
 		return err
 	}
@@ -377,7 +377,7 @@ func (m *model) random(data set, restart int) *law {
 func sampleSize(n int) int { return min(max(1<<22/(n*n), 1<<13), 1<<16) }
 
 // screen finds a law to go on with.
-func (m *model) screen(ctx context.Context, d predictors.Data, valid set, report func(predictors.Progress)) (*law, error) {
+func (m *model) screen(ctx context.Context, d predictors.Data, report func(predictors.Progress)) (*law, error) {
 	sample := cut(d.Train, sampleSize(m.n))
 	judges := cut(d.Valid, sampleSize(m.n))
 	alive := make([]*climber, m.Restarts)

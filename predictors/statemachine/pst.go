@@ -33,11 +33,12 @@ import (
 // to γ and renormalising, but their example (figure 5) and their program are
 // as here. That program compares in step 2 with the smoothed γ_{s'} where s'
 // was kept (by an array being reused); Compare = "smoothed" does so too, which
-// the figures of their table 3 need.
+// the third digit of their figures needs.
 //
 // Departures. D, Pmin and γ may be chosen on the validation part, over the
-// grids of that paper's table 1 made longer and finer. Learning goes on by counting at
-// the kept contexts; which are kept is decided by Fit alone.
+// grids of that paper's table 1 made longer and finer. Learning goes on by
+// counting at the kept contexts; which are kept is decided by Fit alone, so
+// that a tree which was never fitted learns the frequencies of single symbols.
 //
 // Walking needs more than the kept contexts: after s comes x, and the longest
 // kept suffix may be one longer than sx. The states are therefore all pieces
