@@ -58,13 +58,19 @@ type Config struct {
 	// Memory is how many bytes the contexts may take before the model starts
 	// anew, at least 2¹⁶ + 16 a symbol of the alphabet.
 	Memory int64 `toml:"memory"`
+	// MixOrder is D ≥ 1 to mix PPMII's estimates with direct ones by the last
+	// 0 to D symbols, at most 16 (see mix.go); 0 is PPMII alone.
+	MixOrder int `toml:"mix_order"`
+	// MixMemory is the bytes of the table of direct estimates, rounded down to
+	// a power of two, at least 2¹⁶.
+	MixMemory int64 `toml:"mix_memory"`
 }
 
-// Default is order 6 in 1 GiB.
-func Default() predictors.Config { return &Config{Order: 6, Memory: 1 << 30} }
+// Default is 7-Zip's PPMd of order 6 in 1 GiB, not mixed.
+func Default() predictors.Config { return &Config{Order: 6, Memory: 1 << 30, MixMemory: 1 << 26} }
 
 // Tiny is order 3.
-func Tiny() predictors.Config { return &Config{Order: 3, Memory: 1 << 22} }
+func Tiny() predictors.Config { return &Config{Order: 3, Memory: 1 << 22, MixMemory: 1 << 20} }
 
 const maxOrder = 64
 
@@ -80,9 +86,18 @@ func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {
 	if c.Memory < least || c.Memory > 1<<36 {
 		return nil, fmt.Errorf("ppmd: memory = %d, want %d to %d bytes for %d symbols", c.Memory, least, int64(1)<<36, env.Alphabet)
 	}
+	if c.MixOrder < 0 || c.MixOrder > maxMixOrder {
+		return nil, fmt.Errorf("ppmd: mix_order = %d, want 0 to %d", c.MixOrder, maxMixOrder)
+	}
+	if c.MixOrder > 0 && (c.MixMemory < 1<<16 || c.MixMemory > 1<<34) {
+		return nil, fmt.Errorf("ppmd: mix_memory = %d, want %d to %d bytes", c.MixMemory, 1<<16, int64(1)<<34)
+	}
 	m := &model{a: env.Alphabet, order: c.Order, memory: c.Memory}
 	m.limit = 124 * uint32((m.a+255)/256)
 	m.clear()
+	if c.MixOrder > 0 {
+		m.mixer.init(c.MixOrder, c.MixMemory, c.Order, env.Alphabet)
+	}
 	p := &ppmd{model: m, learner: true}
 	p.Reset()
 	return p, nil
@@ -95,6 +110,7 @@ type model struct {
 	limit    uint32 // of frequencies
 	tree
 	estimators
+	mixer
 	restarts uint64
 }
 
@@ -112,6 +128,7 @@ type place struct {
 	run     int32  // predictions that came true, from −min(order, 12) − 1 up; below 0 or not matters
 	success uint32 // 1 if the last symbol was predicted at first and likely
 	last    predictors.Symbol
+	past    past // kept for the mixture only
 }
 
 // start is the place of a text of no symbols.
@@ -127,6 +144,7 @@ type ppmd struct {
 	joined  bool // the text ends where the place is
 	walk    walk
 	once    [maxOrder + 1]*state // scratch of make
+	mixing
 }
 
 func (p *ppmd) Alphabet() int { return p.a }
@@ -143,16 +161,27 @@ func (p *ppmd) Prob(x predictors.Symbol) float64 {
 	if p.a == 1 {
 		return 1
 	}
-	p.trace(uint32(x))
-	return p.walk.prob
+	w := p.trace(uint32(x))
+	if p.orders == 0 {
+		return w.prob
+	}
+	return blend(w.prob, p.mixed(w))
 }
 
 // Predict walks down to a context that has every symbol, at last the root.
 func (p *ppmd) Predict(probs []float64) {
-	if p.a == 1 {
+	switch {
+	case p.a == 1:
 		probs[0] = 1
-		return
+	case p.orders == 0:
+		p.predict(probs)
+	default:
+		p.predict(probs)
+		p.predictMixed(probs)
 	}
+}
+
+func (p *ppmd) predict(probs []float64) {
 	w := &p.walk
 	w.unmask(p.a)
 	mass, c, masked := 1.0, p.at, uint32(0)
@@ -221,6 +250,9 @@ func (p *ppmd) recall(w *walk) {
 		}
 	}
 	p.last = predictors.Symbol(w.x)
+	if p.orders > 0 {
+		p.past.push(w.x)
+	}
 }
 
 // Learn does to the model what coding x does to PPMd's.
@@ -234,12 +266,18 @@ func (p *ppmd) Learn(x predictors.Symbol) {
 	p.join()
 	w := p.trace(uint32(x))
 	w.known = false
+	if p.orders > 0 {
+		p.mixed(w)
+		p.learnMix(w.x)
+	}
 	p.recall(w)
 	p.update(w)
 	if p.used() > p.memory {
 		p.clear()
 		p.restarts++
+		h := p.past
 		p.place, p.joined = p.start(), false
+		p.past = h
 	}
 }
 

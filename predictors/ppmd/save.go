@@ -4,15 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"unsafe"
 
 	"horizon/predictors"
 )
 
-// Bytes counts contexts, states, text and tables.
+// Bytes counts contexts, states, text, tables and weights.
 func (m *model) Bytes() int64 {
 	return 16*int64(cap(m.contexts)) + 8*int64(cap(m.states)) + 8*int64(cap(m.escapes)) +
-		4*int64(cap(m.text)+cap(m.free)+cap(m.rank)) + 2*int64(cap(m.binary)) + 8
+		4*int64(cap(m.text)+cap(m.free)+cap(m.rank)+cap(m.slots)) + 2*int64(cap(m.binary)) +
+		8*int64(cap(m.byLength)+cap(m.bySymbol)) + 8
 }
 
 // Describe counts contexts, states in blocks, symbols of text, and how often
@@ -41,6 +43,9 @@ func (m *model) fields(a *predictors.Archive) {
 	predictors.Slice(a, &saved.text)
 	predictors.Slice(a, &saved.free)
 	predictors.Slice(a, &saved.binary)
+	predictors.Slice(a, &saved.slots)
+	predictors.Slice(a, &saved.byLength)
+	predictors.Slice(a, &saved.bySymbol)
 	predictors.Value(a, &saved.restarts)
 	if !a.Reading() || a.Err() != nil {
 		return
@@ -74,6 +79,7 @@ var errShape = errors.New("its tables are of another size")
 // the slices and finite.
 func (m *model) check(empty *model) error {
 	if len(m.binary) != len(empty.binary) || len(m.escapes) != len(empty.escapes) || len(m.free) != len(empty.free) ||
+		len(m.slots) != len(empty.slots) || len(m.byLength) != len(empty.byLength) || len(m.bySymbol) != len(empty.bySymbol) ||
 		len(m.contexts) == 0 || len(m.states) < m.a || len(m.text) == 0 {
 		return errShape
 	}
@@ -97,6 +103,11 @@ func (m *model) check(empty *model) error {
 	for i, v := range m.binary {
 		if v == 0 || v >= 1<<binaryBits {
 			return fmt.Errorf("estimate %d of binary contexts = %d, want 1 to %d", i, v, 1<<binaryBits-1)
+		}
+	}
+	for _, w := range append(m.byLength[:len(m.byLength):len(m.byLength)], m.bySymbol...) {
+		if math.IsNaN(w) || math.IsInf(w, 0) {
+			return fmt.Errorf("a weight = %v", w)
 		}
 	}
 	for i, e := range m.escapes {

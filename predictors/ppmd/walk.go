@@ -3,9 +3,11 @@ package ppmd
 // A walk says how a symbol is coded at a place: passed by contexts that have
 // not seen it, found in one that has.
 type walk struct {
-	known bool // whether it is that of x at the present place
-	x     uint32
-	prob  float64
+	known    bool // whether it is that of x at the present place
+	x        uint32
+	prob     float64
+	mixed    float64 // P_mix, once answered
+	answered bool
 
 	passed []look // the contexts escaped from, longest first
 	found  look
@@ -53,7 +55,7 @@ func (p *ppmd) trace(x uint32) *walk {
 	if w.known && w.x == x {
 		return w
 	}
-	w.known, w.x, w.prob, w.rank, w.passed = true, x, 1, 0, w.passed[:0]
+	w.known, w.answered, w.x, w.prob, w.rank, w.passed = true, false, x, 1, 0, w.passed[:0]
 	c, masked := p.at, uint32(0)
 	if only, kind, ok := p.binaryTop(); ok {
 		l, pr := look{context: c, means: byKind}, p.likely(kind)
