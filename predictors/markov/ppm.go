@@ -30,11 +30,11 @@ import (
 // share would be lost. Nothing is said about the end of a text (Gleave codes
 // an end mark as a 257th symbol; so do our tests, over 257 symbols). Without
 // exclusion the escape formulas lose what shorter contexts give to symbols
-// seen in longer ones; we divide by what is left. Blending loses nothing, and with
-// update exclusion it is the hierarchical Pitman-Yor process with one table a
-// dish (Teh 2006). Contexts are strings that
-// have been learned: after symbols merely observed, learning goes on from the
-// longest suffix of the past that has been learned.
+// seen in longer ones; we divide by what is left. Blending loses nothing, and
+// with update exclusion it is the hierarchical Pitman-Yor process with one
+// table a dish (Teh 2006). Contexts are strings that have been learned: after
+// symbols merely observed, learning goes on from the longest suffix of the past
+// that has been learned.
 //
 // The contexts are a trie read forwards, see contexts. Learn and Prob take
 // O(d) look-ups, and to leave symbols out they go through the successors of
