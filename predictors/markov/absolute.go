@@ -22,8 +22,8 @@ type AbsoluteConfig struct {
 	Order int `toml:"order"`
 }
 
-// DefaultAbsolute is of order 6.
-func DefaultAbsolute() predictors.Config { return &AbsoluteConfig{Order: 6} }
+// DefaultAbsolute is of order 5, the best on tinyshakespeare among 4 to 8.
+func DefaultAbsolute() predictors.Config { return &AbsoluteConfig{Order: 5} }
 
 // TinyAbsolute is of order 3.
 func TinyAbsolute() predictors.Config { return &AbsoluteConfig{Order: 3} }

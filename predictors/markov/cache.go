@@ -31,7 +31,8 @@ import (
 // but the last 256 of a context.
 //
 // Observe is O(m) beyond the other kind's; Prob takes O(m · occurrences of h),
-// Predict O(A) more. A fork copies the cache: O(A + 20 H m).
+// Predict O(A) more. A fork costs O(A), and 34 bytes times 20 H once it has
+// observed 256 symbols.
 
 // A CacheConfig configures the kind "cache".
 type CacheConfig struct {
@@ -310,18 +311,29 @@ func (s *cacheShares) fields(a *predictors.Archive) {
 	s.lambda = lambda
 }
 
-// A recent is the last symbols, in a ring, and for each length the chain of
-// places that had the same context. Symbols are numbered from 1 by time.
+// A recent is what the cache knows at some place in the text. C_1 it keeps
+// itself; the rest is looked up in the past, which forks share and do not
+// change: what they have observed since, they keep in a list.
 type recent struct {
-	a, m  int
 	half  float64
-	ring  []predictors.Symbol
-	time  int
-	chain []chain   // chain[k] of contexts of k−1 symbols, k ≥ 2
+	decay []float64 // 2^{−j/H}; ends where occurrences are forgotten
+	time  int       // symbols observed
 	once  []float64 // C_1, each in units of grown
 	total float64   // their sum
 	grown float64   // 2^{time/H}, reset now and then
-	decay []float64 // 2^{−j/H}
+
+	*past
+	since  []predictors.Symbol // observed after what is in the past
+	mine   bool                // the past; else it is another's
+	shared bool                // my past is also a fork's
+}
+
+// A past is the last symbols, in a ring, and for each length the chain of
+// places that had the same context. Symbols are numbered from 1 by time.
+type past struct {
+	end   int // time of the last symbol
+	ring  []predictors.Symbol
+	chain []chain // chain[k] of contexts of k−1 symbols, k ≥ 2
 }
 
 // A chain links the symbols whose contexts have the same hash, the latest
@@ -332,67 +344,65 @@ type chain struct {
 }
 
 func newRecent(a, m int, half float64) recent {
-	size := 64
-	for float64(size) < halvings*half+maxCacheOrder {
-		size *= 2
-	}
-	r := recent{a: a, m: m, half: half, ring: make([]predictors.Symbol, size), once: make([]float64, a), chain: make([]chain, m+1)}
-	for k := 2; k <= m; k++ {
-		r.chain[k] = chain{make([]uint32, size), make([]uint32, size)}
-	}
+	r := recent{half: half, grown: 1, once: make([]float64, a), mine: true}
 	r.decay = make([]float64, 2+int(halvings*half)) // the latest is in it, however short H
 	for j := range r.decay {
 		r.decay[j] = math.Exp2(-float64(j) / half)
 	}
-	r.clear()
+	r.past = newPast(m, len(r.decay))
 	return r
 }
 
-func (r *recent) clear() {
-	if r.time > 0 {
-		clear(r.once)
-		for k := 2; k <= r.m; k++ {
-			clear(r.chain[k].head)
-		}
+// newPast has room for the symbols within reach and their contexts.
+func newPast(m, reach int) *past {
+	size := 64
+	for size < reach+2*maxCacheOrder {
+		size *= 2
 	}
-	r.time, r.total, r.grown = 0, 0, 1
+	p := &past{ring: make([]predictors.Symbol, size), chain: make([]chain, m+1)}
+	for k := 2; k <= m; k++ {
+		p.chain[k] = chain{make([]uint32, size), make([]uint32, size)}
+	}
+	return p
+}
+
+func (p *past) clone() *past {
+	c := &past{end: p.end, ring: slices.Clone(p.ring), chain: make([]chain, len(p.chain))}
+	for k := range p.chain {
+		c.chain[k] = chain{slices.Clone(p.chain[k].head), slices.Clone(p.chain[k].back)}
+	}
+	return c
+}
+
+func (r *recent) clear() {
+	clear(r.once)
+	r.time, r.total, r.grown, r.since = 0, 0, 1, r.since[:0]
+	if r.end == 0 {
+		return
+	}
+	if !r.mine || r.shared {
+		r.past, r.mine, r.shared = newPast(len(r.chain)-1, len(r.decay)), true, false
+		return
+	}
+	r.end = 0
+	for k := range r.chain {
+		clear(r.chain[k].head)
+	}
 }
 
 func (r *recent) fork() recent {
 	f := *r
-	f.ring, f.once, f.chain = slices.Clone(r.ring), slices.Clone(r.once), slices.Clone(r.chain)
-	for k := 2; k <= r.m; k++ {
-		f.chain[k] = chain{slices.Clone(r.chain[k].head), slices.Clone(r.chain[k].back)}
+	f.once, f.since, f.mine, f.shared = slices.Clone(r.once), slices.Clone(r.since), false, false
+	if r.mine {
+		r.shared = true
 	}
 	return f
 }
 
-func (r *recent) at(time int) predictors.Symbol { return r.ring[time&(len(r.ring)-1)] }
-
-// hash is of the k−1 symbols up to a time.
-func (r *recent) hash(k, time int) int {
-	h := uint64(k)
-	for i := time - k + 2; i <= time; i++ {
-		h = (h ^ uint64(r.at(i))) * 0x9e3779b97f4a7c15
-		h ^= h >> 29
-	}
-	return int(h & uint64(len(r.ring)-1))
-}
-
 func (r *recent) push(x predictors.Symbol) {
-	context := r.time
 	r.time++
 	if r.time >= math.MaxUint32 {
 		panic("cache: a document of more than 2³² symbols")
-	}
-	r.ring[r.time&(len(r.ring)-1)] = x
-	for k := 2; k <= r.m && context >= k-1; k++ {
-		c, h := &r.chain[k], r.hash(k, context)
-		back := uint32(0)
-		if before := c.head[h]; before > 0 && r.time-int(before) < len(r.decay) {
-			back = uint32(r.time) - before
-		}
-		c.back[r.time&(len(r.ring)-1)], c.head[h] = back, uint32(r.time)
 	}
 	if r.grown *= math.Exp2(1 / r.half); r.grown > 1e100 {
 		for y := range r.once {
@@ -403,24 +413,86 @@ func (r *recent) push(x predictors.Symbol) {
 	}
 	r.once[x] += r.grown
 	r.total += r.grown
+	r.since = append(r.since, x)
+	if r.mine || len(r.since) == manySince {
+		r.settlePast()
+	}
+}
+
+// manySince is how many symbols a fork observes before it takes a copy of the
+// past: until then it is cheap to make, after that to walk.
+const manySince = 256
+
+// settlePast moves what was observed since into a past of its own.
+func (r *recent) settlePast() {
+	if !r.mine || r.shared {
+		r.past, r.mine, r.shared = r.past.clone(), true, false
+	}
+	for _, x := range r.since {
+		r.past.push(x, len(r.decay))
+	}
+	r.since = r.since[:0]
+}
+
+func (p *past) push(x predictors.Symbol, reach int) {
+	context := p.end
+	p.end++
+	mask := len(p.ring) - 1
+	p.ring[p.end&mask] = x
+	for k := 2; k < len(p.chain) && context >= k-1; k++ {
+		h := uint64(k)
+		for i := context - k + 2; i <= context; i++ {
+			h = mixIn(h, p.ring[i&mask])
+		}
+		c, slot, back := &p.chain[k], h&uint64(mask), uint32(0)
+		if before := c.head[slot]; before > 0 && p.end-int(before) < reach {
+			back = uint32(p.end) - before
+		}
+		c.back[p.end&mask], c.head[slot] = back, uint32(p.end)
+	}
+}
+
+func mixIn(h uint64, x predictors.Symbol) uint64 {
+	h = (h ^ uint64(x)) * 0x9e3779b97f4a7c15
+	return h ^ h>>29
+}
+
+// at is the symbol observed at a time.
+func (r *recent) at(time int) predictors.Symbol {
+	if time > r.end {
+		return r.since[time-r.end-1]
+	}
+	return r.ring[time&(len(r.ring)-1)]
 }
 
 // each calls f with the symbols that followed the last k−1 and their weights,
 // the latest first.
 func (r *recent) each(k int, f func(x predictors.Symbol, w float64)) {
-	if r.time < k-1 || r.time == 0 {
+	if r.time < k {
 		return
 	}
-	c, left := &r.chain[k], lastInCache
-	for time := int(c.head[r.hash(k, r.time)]); time > 0 && left > 0; left-- {
+	left := lastInCache
+	for time := r.time; time > r.end && time >= k && left > 0; time-- {
+		if j := r.time + 1 - time; j < len(r.decay) && r.same(k, time-1) {
+			f(r.at(time), r.decay[j])
+			left--
+		}
+	}
+	h := uint64(k)
+	for i := r.time - k + 2; i <= r.time; i++ {
+		h = mixIn(h, r.at(i))
+	}
+	c, mask := &r.chain[k], len(r.ring)-1
+	for time := int(c.head[h&uint64(mask)]); time > 0 && left > 0; {
 		j := r.time + 1 - time
 		if j >= len(r.decay) {
 			return
 		}
 		if r.same(k, time-1) {
 			f(r.at(time), r.decay[j])
+			left--
 		}
-		back := int(c.back[time&(len(r.ring)-1)])
+		back := int(c.back[time&mask])
 		if back == 0 {
 			return
 		}

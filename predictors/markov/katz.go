@@ -24,7 +24,7 @@ type KatzConfig struct {
 	Order int `toml:"order"`
 }
 
-// DefaultKatz is of order 6.
+// DefaultKatz is of order 6, the best on tinyshakespeare among 4 to 8.
 func DefaultKatz() predictors.Config { return &KatzConfig{Order: 6} }
 
 // TinyKatz is of order 3.

@@ -138,7 +138,7 @@ func (p *kneserNey) Tune(ctx context.Context, _ predictors.Data, _ func(predicto
 func (p *kneserNey) lay() {
 	p.settle()
 	length := p.lengths()
-	p.up, p.upLong = make([]float64, len(length)), make([]float64, p.long.size())
+	p.up, p.upLong = huge(make([]float64, len(length))), huge(make([]float64, p.long.size()))
 	p.up[0] = 1 / float64(p.a)
 	for k := 1; k < p.n; k++ {
 		for g, l := range length {

@@ -69,7 +69,7 @@ func (t *table) place(s uint64) {
 
 func (t *table) resize(size int) {
 	old := t.slots
-	t.slots, t.shift = make([]uint64, size), 32-bits.Len(uint(size-1))
+	t.slots, t.shift = huge(make([]uint64, size)), 32-bits.Len(uint(size-1))
 	for _, s := range old {
 		if s != 0 {
 			t.place(s)
@@ -87,7 +87,7 @@ type pages[T any] struct {
 }
 
 const (
-	pageBits = 15
+	pageBits = 16
 	pageSize = 1 << pageBits
 )
 
@@ -99,7 +99,7 @@ func (s *pages[T]) push(v T) {
 		if s.n > 0 {
 			first = pageSize
 		}
-		s.list = append(s.list, make([]T, 0, first))
+		s.list = append(s.list, huge(make([]T, 0, first)))
 	}
 	last := &s.list[len(s.list)-1]
 	*last = append(*last, v)
