@@ -34,7 +34,7 @@ import (
 //
 // As for "ctw" the ratios R(s) = P_e(s)/Π P_w(sx) are kept in place of the
 // probabilities, within 2^±900. Time is O(D) a symbol for Learn and Prob,
-// O(DA) for Predict; space is 8A + 9 bytes a node, and at most D nodes a
+// O(DA) for Predict; space is 8A + 13 bytes a node, and at most D nodes a
 // symbol.
 
 // A KaryConfig configures the kind "ctw-kary".
