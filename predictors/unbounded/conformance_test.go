@@ -20,6 +20,7 @@ func TestConformance(t *testing.T) {
 		kind("sequence-memoizer/ukn", &MemoizerConfig{Inference: "ukn", Rate: 0.01, Tune: 3}),
 		kind("sequence-memoizer/depth", &MemoizerConfig{Inference: "particle", Depth: 3}),
 		kind("infini-kneser-ney", TinyInfiniKN()),
+		kind("infini-kneser-ney/raw", &InfiniKNConfig{Counts: "raw", Rate: 0.01}),
 		kind("infini-kneser-ney/continuation", &InfiniKNConfig{Counts: "continuation", Depth: 20}),
 	} {
 		t.Run(k.Name, func(t *testing.T) { predictortest.Run(t, k) })

@@ -12,39 +12,41 @@ import (
 
 // Kneser-Ney of no fixed order, with the counts of the infini-gram on top
 // (claim C6: Liu et al. 2024 with Kneser & Ney 1995 and Chen & Goodman 1999).
-// Let h be the longest suffix of the past that has been followed by a symbol,
-// of L symbols, h_l the last l of them, r(hx) how often x followed h (the
-// count of the infini-gram) and a(h_l x) the number of different symbols that
-// came before h_l x, a document's beginning counting as a symbol each time.
-// Then, as in a model of order L+1 chosen anew at each symbol,
+// Let h_l be the last l symbols, L the largest l for which h_l has been
+// followed by a symbol, r(h_l x) how often x followed (the infini-gram's count)
+// and a(h_l x) the number of different symbols that came before h_l x, each
+// document's beginning being one. With a(h·) = Σ_x a(hx), p_{−1} = 1/A,
 //
-//	p(x; h)   = (r(hx) − R_L(r(hx)))/r(h·) + Σ_y R_L(r(hy))/r(h·) p(x; h_{L−1})
-//	p(x; h_l) = (a(h_l x) − D_l(a(h_l x)))/a(h_l·) + Σ_y D_l(a(h_l y))/a(h_l·) p(x; h_{l−1})
-//	p(x; h_{−1}) = 1/A
+//	p_l(x) = (a(h_l x) − D(a(h_l x)))/a(h_l·) + Σ_y D(a(h_l y))/a(h_l·) p_{l−1}(x)
+//	s(x)   = (r(h_L x) − R(r(h_L x)))/r(h_L·) + Σ_y R(r(h_L y))/r(h_L·) p_{L−1}(x)
+//	p(x)   = λ s(x) + (1 − λ) p_L(x)
 //
-// with D(0) = R(0) = 0. Where h_l has been preceded by one symbol only, a = 1
-// for all that follows it; a row of such lengths is one step with the product
-// of their D_l(1), so the recursion costs one step for each node of the tree.
+// where D(0) = R(0) = 0. So s is Kneser-Ney's model of order L+1, an order
+// chosen anew at each symbol, and p_L that of no highest order, as the sequence
+// memoizer has it; the one counts what was seen twice after the same long past
+// twice, the other once. counts = "raw" is λ = 1 and "continuation" λ = 0;
+// "both" learns λ. Where h_l has been preceded by one symbol only, a = 1 for
+// all that follows it; a row of such lengths is one step with the product of
+// their D(1), so that the recursion has a step for each node of the tree.
 //
-// Discounts depend on the length and the count, as modified Kneser-Ney's do,
-// in classes 1, 2, 3, 4–6, 7–14, 15 and more instead of 1, 2, 3 and more: over
-// contexts of any length no class has counts of counts enough for the closed
-// form (Chen & Goodman, eq. 26) in place of which all of them climb the
-// gradient of the log-probability, of each symbol before it is learned and
-// then of the validation part. D_l(1) is δ_l of discounts.go; the other D_l
-// are shared from l = 16 on, R_L by 17 ≤ L < 32 and by L ≥ 32. A discount of a
-// class is at most its smallest count.
+// Discounts depend on the length, as in modified Kneser-Ney on the count, in
+// classes 1, 2, 3, 4–6, 7–14, 15 and more (it has 1, 2, 3 and more), and on the
+// number of different followers (rows, below). A closed form (Chen & Goodman,
+// eq. 26) wants counts of counts of contexts of one length; here all discounts
+// and λ climb the gradient of the log-probability of each symbol before it is
+// learned, in the mean over a batch (Kingma & Ba 2015), and then that of the
+// validation part with the counts as they are. D of count 1 is δ_l of
+// discounts.go; the other D are shared from l = 16 on, R and λ by 17 ≤ L < 32
+// and by L ≥ 32. A discount is at most the smallest count of its class. There
+// is a share of the uniform distribution in every prediction (vanishing).
 //
-// counts = "continuation" leaves out the first line and starts with a at h, as
-// the sequence memoizer does: the two kinds then differ in the discounts.
-//
-// Cost is that of the sequence memoizer, and Learn counts x in every context
-// on the path; a symbol takes some 30 bytes more.
+// Cost is that of the sequence memoizer in "ukn", and Learn counts x in every
+// context on the path; a symbol takes some 30 bytes more.
 
 // An InfiniKNConfig configures the kind "infini-kneser-ney".
 type InfiniKNConfig struct {
-	// Counts of the longest context are "raw", those of the infini-gram, or
-	// "continuation", as those of all others.
+	// Counts of the longest context are "raw", those of the infini-gram,
+	// "continuation", as those of all others, or "both", mixed.
 	Counts string `toml:"counts"`
 	// Rate, Tune and Depth are as for the sequence memoizer.
 	Rate  float64 `toml:"rate"`
@@ -52,14 +54,14 @@ type InfiniKNConfig struct {
 	Depth int     `toml:"depth"`
 }
 
-// DefaultInfiniKN has the infini-gram's counts on top.
+// DefaultInfiniKN mixes both counts.
 func DefaultInfiniKN() predictors.Config {
-	return &InfiniKNConfig{Counts: "raw", Rate: 0.01, Tune: 20}
+	return &InfiniKNConfig{Counts: "both", Rate: 0.005, Tune: 20}
 }
 
 // TinyInfiniKN tunes little.
 func TinyInfiniKN() predictors.Config {
-	return &InfiniKNConfig{Counts: "raw", Rate: 0.01, Tune: 3}
+	return &InfiniKNConfig{Counts: "both", Rate: 0.01, Tune: 3}
 }
 
 // New returns a predictor that has seen nothing and predicts uniformly.
@@ -68,24 +70,35 @@ func (c *InfiniKNConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err := predictors.CheckAlphabet(kind, env.Alphabet); err != nil {
 		return nil, err
 	}
-	if c.Counts != "raw" && c.Counts != "continuation" {
-		return nil, fmt.Errorf("%s: counts = %q, want \"raw\" or \"continuation\"", kind, c.Counts)
+	if c.Counts != "raw" && c.Counts != "continuation" && c.Counts != "both" {
+		return nil, fmt.Errorf("%s: counts = %q, want \"raw\", \"continuation\" or \"both\"", kind, c.Counts)
 	}
 	if err := checkClimb(kind, c.Rate, c.Tune, c.Depth); err != nil {
 		return nil, err
 	}
-	m := &lengths{config: *c, d: newDiscounts(rows, topAt-classAt+rows*tops*classes), raw: c.Counts == "raw"}
+	m := &lengths{config: *c, d: newDiscounts(rows, mixAt-classAt+rows*tops),
+		raw: c.Counts != "continuation", both: c.Counts == "both"}
 	m.tree = &tree{a: env.Alphabet, depth: bound(c.Depth), extra: &extra{}}
 	m.clear()
 	m.start()
 	return &infiniKN{lengths: m}, nil
 }
 
-// rows of contexts have discounts of their own: those with one follower, with
-// two, and with more.
-const rows = 3
+// rows of contexts have discounts of their own: those with 1, 2, 3 or 4, 5 to
+// 9, and 10 or more different followers.
+const rows = 5
 
-func row(kinds uint32) int { return int(min(kinds, rows)) - 1 }
+func row(kinds uint32) int {
+	switch {
+	case kinds <= 2:
+		return int(kinds) - 1
+	case kinds < 5:
+		return 2
+	case kinds < 10:
+		return 3
+	}
+	return 4
+}
 
 // Where the discounts are among the free parameters: those of classes 1 up,
 // row by row and length by length, then those on top. Each is the logit of its
@@ -93,11 +106,13 @@ func row(kinds uint32) int { return int(min(kinds, rows)) - 1 }
 const (
 	classAt = rows * links
 	topAt   = classAt + rows*(deep+1)*(classes-1)
+	mixAt   = topAt + rows*tops*classes // logits of λ
 	tops    = deep + 3
 )
 
 func classPlace(row, l, j int) int { return classAt + (row*(deep+1)+min(l, deep))*(classes-1) + j - 1 }
 func topPlace(row, l, j int) int   { return topAt + (row*tops+topBucket(l))*classes + j }
+func mixPlace(row, l int) int      { return mixAt + row*tops + topBucket(l) }
 
 func topBucket(l int) int {
 	switch {
@@ -113,12 +128,15 @@ func topBucket(l int) int {
 type lengths struct {
 	*tree
 	config InfiniKNConfig
-	raw    bool
+	raw    bool // the infini-gram's counts are used
+	both   bool // and the others beside them
 	d      *discounts
 	by     [rows][deep + 1]levels // D_l by class; class 0 is elsewhere
 	top    [rows][tops]levels     // R_L by bucket
 	wait   int
 	path   []rung
+	mate   rung    // beside path[0]
+	price  float64 // of the traced symbol
 }
 
 // levels are discounts by class of count.
@@ -179,7 +197,7 @@ type rung struct {
 	node      uint32
 	kind      int // node, edge or top
 	row       int
-	low, high int // lengths: an edge's are (low, high]; else high is the context's
+	low, high int // lengths: those of an edge are (low, high]; else high is the context's, low = high − 1
 	level     levels
 	n         float64 // sum of counts
 	fan       fan     // symbols by class
@@ -249,8 +267,8 @@ func (m *lengths) firstRung(at place) (r rung, ok bool) {
 
 func (m *lengths) nextRung(r *rung) (rung, bool) {
 	z := &m.nodes[r.node]
-	if r.kind != onEdge && r.high-1 > m.above(z) {
-		return m.edgeRung(r.node, r.high-1), true
+	if r.low > m.above(z) {
+		return m.edgeRung(r.node, r.low), true
 	}
 	if r.node == 0 {
 		return rung{}, false
@@ -258,10 +276,25 @@ func (m *lengths) nextRung(r *rung) (rung, bool) {
 	return m.nodeRung(z.parent), true
 }
 
+// mateRung has the continuation counts of the context that a place is on, and
+// like the top one leads to the next shorter length.
+func (m *lengths) mateRung(at place) rung {
+	if at.length == int(m.nodes[at.node].length) {
+		return m.nodeRung(at.node)
+	}
+	r := m.edgeRung(at.node, at.length)
+	r.low = at.length - 1
+	r.d = m.d.chains[r.row].between(r.low, r.high)
+	return r
+}
+
+// mix is λ_L, the share of the infini-gram's counts.
+func (m *lengths) mix(r *rung) float64 { return sigmoid(m.d.free[mixPlace(r.row, r.high)]) }
+
 func (m *lengths) topRung(at place) rung {
 	z := &m.nodes[at.node]
 	q := row(z.kinds)
-	r := rung{node: at.node, kind: onTop, row: q, high: at.length, level: m.top[q][topBucket(at.length)]}
+	r := rung{node: at.node, kind: onTop, row: q, low: at.length - 1, high: at.length, level: m.top[q][topBucket(at.length)]}
 	if z.first == 0 {
 		r.n, r.fan[0] = 1, 1
 	}
@@ -286,7 +319,7 @@ func (m *lengths) edgeRung(u uint32, high int) rung {
 func (m *lengths) nodeRung(u uint32) rung {
 	z := &m.nodes[u]
 	l, q := int(z.length), row(z.kinds)
-	r := rung{node: u, kind: onNode, row: q, high: l, n: float64(z.total), level: m.by[q][min(l, deep)]}
+	r := rung{node: u, kind: onNode, row: q, low: l - 1, high: l, n: float64(z.total), level: m.by[q][min(l, deep)]}
 	r.level[0] = m.d.chains[q].between(l-1, l)
 	if z.first == 0 {
 		r.fan[0] = 1
@@ -299,7 +332,14 @@ func (m *lengths) nodeRung(u uint32) rung {
 // Prob goes from the longest context to the shortest.
 func (p *infiniKN) Prob(x symbol) float64 {
 	prob, weight := 0.0, 1.0
-	for r, ok := p.firstRung(p.place); ok; r, ok = p.nextRung(&r) {
+	r, ok := p.firstRung(p.place)
+	if ok && p.both {
+		mate, mix := p.mateRung(p.place), p.mix(&r)
+		prob = mix*r.own(p.countOf(&r, x)) + (1-mix)*mate.own(p.countOf(&mate, x))
+		weight = mix*r.back() + (1-mix)*mate.back()
+		r, ok = p.nextRung(&r)
+	}
+	for ; ok; r, ok = p.nextRung(&r) {
 		prob += weight * r.own(p.countOf(&r, x))
 		weight *= r.back()
 	}
@@ -310,25 +350,38 @@ func (p *infiniKN) Prob(x symbol) float64 {
 func (p *infiniKN) Predict(probs []float64) {
 	clear(probs)
 	weight := 1.0
-	for r, ok := p.firstRung(p.place); ok; r, ok = p.nextRung(&r) {
-		z := &p.nodes[r.node]
-		if z.first == 0 {
-			probs[p.text[z.end]] += weight * r.own(1)
-		}
-		for e := z.first; e != 0; e = p.entries[e].next {
-			c := p.entries[e].count
-			switch r.kind {
-			case onEdge:
-				c = 1
-			case onTop:
-				c = p.extra.raw[e]
-			}
-			probs[p.entries[e].symbol] += weight * r.own(c)
-		}
+	r, ok := p.firstRung(p.place)
+	if ok && p.both {
+		mate, mix := p.mateRung(p.place), p.mix(&r)
+		p.serve(probs, &r, mix)
+		p.serve(probs, &mate, 1-mix)
+		weight = mix*r.back() + (1-mix)*mate.back()
+		r, ok = p.nextRung(&r)
+	}
+	for ; ok; r, ok = p.nextRung(&r) {
+		p.serve(probs, &r, weight)
 		weight *= r.back()
 	}
 	for x := range probs {
 		probs[x] = p.floor(probs[x] + weight/float64(p.a))
+	}
+}
+
+// serve adds a rung's own share of every symbol.
+func (m *lengths) serve(probs []float64, r *rung, weight float64) {
+	z := &m.nodes[r.node]
+	if z.first == 0 {
+		probs[m.text[z.end]] += weight * r.own(1)
+	}
+	for e := z.first; e != 0; e = m.entries[e].next {
+		c := m.entries[e].count
+		switch r.kind {
+		case onEdge:
+			c = 1
+		case onTop:
+			c = m.extra.raw[e]
+		}
+		probs[m.entries[e].symbol] += weight * r.own(c)
 	}
 }
 
@@ -339,13 +392,21 @@ func (m *lengths) trace(at place, x symbol) float64 {
 		r.c = m.countOf(&r, x)
 		m.path = append(m.path, r)
 	}
-	prob := 1 / float64(m.a)
+	prob, shorter := 1/float64(m.a), 0.0
 	for i := len(m.path) - 1; i >= 0; i-- {
 		r := &m.path[i]
-		prob = r.own(r.c) + r.back()*prob
+		shorter, prob = prob, r.own(r.c)+r.back()*prob
 		r.p = prob
 	}
-	return m.floor(prob)
+	if m.both && len(m.path) > 0 {
+		m.mate = m.mateRung(at)
+		m.mate.c = m.countOf(&m.mate, x)
+		m.mate.p = m.mate.own(m.mate.c) + m.mate.back()*shorter
+		mix := m.mix(&m.path[0])
+		prob = mix*prob + (1-mix)*m.mate.p
+	}
+	m.price = m.floor(prob)
+	return m.price
 }
 
 // slope adds the gradient of log p of the traced symbol by the free parameters.
@@ -353,12 +414,20 @@ func (m *lengths) slope() {
 	if len(m.path) == 0 {
 		return
 	}
-	g := (1 - vanishing) / m.floor(m.path[0].p)
+	g := (1 - vanishing) / m.price
 	for i := range m.path {
 		r := &m.path[i]
 		shorter := 1 / float64(m.a)
 		if i+1 < len(m.path) {
 			shorter = m.path[i+1].p
+		}
+		if i == 0 && m.both {
+			mix := m.mix(r)
+			m.d.grad[mixPlace(r.row, r.high)] += g * (r.p - m.mate.p) * mix * (1 - mix)
+			m.lean(r, g*mix, shorter)
+			m.lean(&m.mate, g*(1-mix), shorter)
+			g *= mix*r.back() + (1-mix)*m.mate.back()
+			continue
 		}
 		m.lean(r, g, shorter)
 		g *= r.back()

@@ -35,6 +35,9 @@ import (
 // Kingma & Ba 2015 (the authors take plain steps), and may then be tuned on
 // the validation part with the counts as they are.
 //
+// Departures: ρ of discounts.go, and a share of the uniform distribution in
+// every prediction (vanishing).
+//
 // The longest suffix that is a context of the tree, stored or not, predicts.
 // Learn, Prob and Observe are O(length of the longest match), in look-ups
 // O(stored contexts on the path); Predict adds the symbols of those contexts.

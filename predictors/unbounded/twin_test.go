@@ -187,41 +187,58 @@ func (t *trie) kneserNey(past []symbol, m *lengths) []float64 {
 	p := slices.Repeat([]float64{1 / float64(t.a)}, t.a)
 	all := t.suffixes(past)
 	for l, s := range all {
-		counts, top := t.count[s], m.raw && l == len(all)-1
-		if top {
-			counts = t.raw[s]
+		if l < len(all)-1 || !m.raw {
+			p = t.kneserNeyStep(p, t.count[s], l, false, m)
+			continue
 		}
-		n, free, kinds := 0.0, 0.0, uint32(0)
-		for _, v := range counts {
-			n, kinds = n+v, kinds+uint32(min(v, 1))
+		mix, q := 1.0, t.kneserNeyStep(p, t.raw[s], l, true, m)
+		if m.both {
+			mix = sigmoid(m.d.free[mixPlace(row(kinds(t.raw[s])), l)])
 		}
-		discount := func(v float64) float64 {
-			j, q := class(uint32(v)), row(kinds)
-			switch {
-			case top:
-				return m.top[q][topBucket(l)][j]
-			case j == 0:
-				return m.d.chains[q].between(l-1, l)
-			}
-			return m.by[q][min(l, deep)][j]
-		}
-		for _, v := range counts {
-			if v > 0 {
-				free += discount(v)
-			}
-		}
-		for x, v := range counts {
-			p[x] *= free / n
-			if v > 0 {
-				p[x] += (v - discount(v)) / n
-			}
+		p = t.kneserNeyStep(p, t.count[s], l, false, m)
+		for x := range p {
+			p[x] = mix*q[x] + (1-mix)*p[x]
 		}
 	}
 	return floored(p)
 }
 
+func kinds(counts []float64) (n uint32) {
+	for _, v := range counts {
+		n += uint32(min(v, 1))
+	}
+	return n
+}
+
+func (t *trie) kneserNeyStep(shorter, counts []float64, l int, top bool, m *lengths) []float64 {
+	n, free, q := 0.0, 0.0, row(kinds(counts))
+	discount := func(v float64) float64 {
+		j := class(uint32(v))
+		switch {
+		case top:
+			return m.top[q][topBucket(l)][j]
+		case j == 0:
+			return m.d.chains[q].between(l-1, l)
+		}
+		return m.by[q][min(l, deep)][j]
+	}
+	for _, v := range counts {
+		if n += v; v > 0 {
+			free += discount(v)
+		}
+	}
+	p := make([]float64, t.a)
+	for x, v := range counts {
+		p[x] = free / n * shorter[x]
+		if v > 0 {
+			p[x] += (v - discount(v)) / n
+		}
+	}
+	return p
+}
+
 func TestInfiniKNEqualsUncompressedTrie(t *testing.T) {
-	for _, c := range []InfiniKNConfig{{Counts: "raw", Rate: 0.05}, {Counts: "continuation", Rate: 0.05}} {
+	for _, c := range []InfiniKNConfig{{Counts: "raw", Rate: 0.05}, {Counts: "continuation", Rate: 0.05}, {Counts: "both", Rate: 0.05}} {
 		for _, a := range []int{1, 2, 3, 5, 40} {
 			rng := rand.New(rand.NewPCG(uint64(a), 2))
 			p := mustNew[*infiniKN](t, &c, a)
@@ -419,6 +436,10 @@ func TestGradients(t *testing.T) {
 		p := mustNew[*memoizer](t, &MemoizerConfig{Inference: inference, Concentration: 0.7}, 6)
 		train(t, p, predictors.Data{Train: [][]symbol{xs}})
 		for i, x := range append(long[:35:35], xs[90:130]...) {
+			if i%7 != 0 {
+				p.Observe(x)
+				continue
+			}
 			// Where a cut is drawn its draws move with the discounts.
 			if inference == "ukn" || p.length == int(p.nodes[p.node].length) {
 				slopes(t, p.d, func() {}, func() float64 { q := p.trace(p.place, x); p.slope(); return q })
@@ -429,10 +450,14 @@ func TestGradients(t *testing.T) {
 			p.Observe(x)
 		}
 	}
-	for _, counts := range []string{"raw", "continuation"} {
+	for _, counts := range []string{"raw", "continuation", "both"} {
 		p := mustNew[*infiniKN](t, &InfiniKNConfig{Counts: counts}, 6)
 		train(t, p, predictors.Data{Train: [][]symbol{xs}})
 		for i, x := range append(long[:35:35], xs[90:110]...) {
+			if i%9 != 0 {
+				p.Observe(x)
+				continue
+			}
 			slopes(t, p.d, p.settle, func() float64 { q := p.trace(p.place, x); p.slope(); return q })
 			if t.Failed() {
 				t.Fatalf("%s: after %d symbols", counts, i)
@@ -665,7 +690,7 @@ func TestConfigErrors(t *testing.T) {
 		{&MemoizerConfig{Inference: "ukn", Rate: math.NaN()}, 2, "sequence-memoizer: rate = NaN, want 0 to 1"},
 		{&MemoizerConfig{Inference: "ukn"}, 0, "sequence-memoizer: alphabet size = 0, want 1 to 65536"},
 		{&InfiniKNConfig{Counts: "raw", Depth: -1}, 2, "infini-kneser-ney: depth = -1, want ≥ 1, or 0 for no bound"},
-		{&InfiniKNConfig{Counts: "all"}, 2, `infini-kneser-ney: counts = "all", want "raw" or "continuation"`},
+		{&InfiniKNConfig{Counts: "all"}, 2, `infini-kneser-ney: counts = "all", want "raw", "continuation" or "both"`},
 		{&InfiniKNConfig{Counts: "raw", Tune: 1001}, 2, "infini-kneser-ney: tune = 1001, want 0 to 1000"},
 	} {
 		if _, err := c.c.New(predictors.Env{Alphabet: c.a}); err == nil || err.Error() != c.want {
