@@ -26,6 +26,9 @@ func TestSmoothingsConform(t *testing.T) {
 			return &markov.CacheConfig{Smoothing: "jelinek-mercer", Order: 3, CacheOrder: 3, HalfLife: 0.5}
 		}},
 	} {
+		if _, listed := catalog.Find(k.Name); listed {
+			continue // the suite runs over the catalog elsewhere
+		}
 		t.Run(k.Name, func(t *testing.T) { predictortest.Run(t, k) })
 	}
 }

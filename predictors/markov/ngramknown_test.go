@@ -239,6 +239,56 @@ func TestCacheEqualsItsFormula(t *testing.T) {
 	}
 }
 
+// A fork walks on by itself, far beyond what it keeps in a list, while its
+// parent goes elsewhere; after Reset it knows nothing of before.
+func TestForkOfACache(t *testing.T) {
+	const a = 3
+	rng := rand.New(rand.NewPCG(8, 7))
+	config := &CacheConfig{Smoothing: "witten-bell", Order: 2, CacheOrder: 3, HalfLife: 30}
+	train, before := []symbols{babble(rng, a, 200)}, babble(rng, a, 150)
+	walked := func(xs ...symbols) predictors.Predictor {
+		p := mustMake(t, config, a)
+		mustTrain(t, p, train, nil)
+		for _, x := range slices.Concat(xs...) {
+			p.Observe(x)
+		}
+		return p
+	}
+	same := func(name string, p, q predictors.Predictor) {
+		t.Helper()
+		for x := range predictors.Symbol(a) {
+			if got, want := p.(predictors.Prober).Prob(x), q.(predictors.Prober).Prob(x); math.Abs(got-want) > 1e-14 {
+				t.Fatalf("%s: Prob(%d) = %v, want %v", name, x, got, want)
+			}
+		}
+	}
+	parent := walked(before)
+	first := parent.Fork()
+	second := first.Fork()
+	for _, n := range []int{1, 100, 300, 900} {
+		x, y, z := babble(rng, a, n), babble(rng, a, n), babble(rng, a, n)
+		for i := range n {
+			parent.Observe(x[i])
+			first.Observe(y[i])
+			second.Observe(z[i])
+		}
+		same("parent", parent, walked(before, x))
+		same("fork", first, walked(before, y))
+		same("fork of the fork", second, walked(before, z))
+		third := second.Fork()
+		third.Reset()
+		for _, v := range x[:1] {
+			third.Observe(v)
+		}
+		same("after Reset", third, walked(x[:1]))
+		parent.Reset()
+		for _, v := range before {
+			parent.Observe(v)
+		}
+		first, second = parent.Fork(), parent.Fork()
+	}
+}
+
 // The chosen shares are the best: moving a little of one to another loses.
 func TestCacheShares(t *testing.T) {
 	const a = 4
@@ -261,6 +311,82 @@ func TestCacheShares(t *testing.T) {
 			}
 			p.lambda[i] += step
 			p.lambda[j] -= step
+		}
+	}
+}
+
+func TestSmoothingConfigErrors(t *testing.T) {
+	inf := math.Inf(1)
+	for _, c := range []struct {
+		c    predictors.Config
+		want string
+	}{
+		{&AdditiveConfig{Order: 0}, "additive: order = 0, want 1 to 64"},
+		{&AdditiveConfig{Order: 2, Delta: -1}, "additive: delta = -1, want 0 (to be chosen) or more"},
+		{&AdditiveConfig{Order: 2, Delta: inf}, "additive: delta = +Inf, want 0 (to be chosen) or more"},
+		{&WittenBellConfig{Order: 65}, "witten-bell: order = 65, want 1 to 64"},
+		{&AbsoluteConfig{Order: -1}, "absolute-discounting: order = -1, want 1 to 64"},
+		{&KatzConfig{Order: 99}, "katz: order = 99, want 1 to 64"},
+		{&JelinekMercerConfig{Order: 3, Buckets: "all"}, `jelinek-mercer: buckets = "all", want "average" or "count"`},
+		{&BackoffKneserNeyConfig{Order: 3}, `kneser-ney-backoff: discounts = "", want "modified" or "single"`},
+		{&CacheConfig{Smoothing: "katz", Order: 3, HalfLife: 1}, "cache: cache_order = 0, want 1 to 8"},
+		{&CacheConfig{Smoothing: "katz", Order: 3, CacheOrder: 1}, "cache: half_life = 0, want > 0 and at most 1000000"},
+		{&CacheConfig{Smoothing: "katz", Order: 0, CacheOrder: 1, HalfLife: 9}, "cache: katz: order = 0, want 1 to 64"},
+		{&CacheConfig{Smoothing: "cache", Order: 3, CacheOrder: 1, HalfLife: 9}, `cache: smoothing = "cache", want "additive", "jelinek-mercer", "katz", "witten-bell", "absolute-discounting", "kneser-ney" or "kneser-ney-backoff"`},
+	} {
+		if _, err := c.c.New(predictors.Env{Alphabet: 4}); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: %v, want %s", c.c, err, c.want)
+		}
+	}
+}
+
+// Whatever bytes are changed, reading ends, and what it accepts predicts.
+func TestDamagedSmoothingsAreRefused(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 9))
+	docs, held := []symbols{babble(rng, 4, 300)}, []symbols{babble(rng, 4, 300)}
+	for _, c := range []predictors.Config{
+		&AdditiveConfig{Order: 3}, &KatzConfig{Order: 3}, &JelinekMercerConfig{Order: 3, Buckets: "count"},
+		&BackoffKneserNeyConfig{Order: 3, Discounts: "single"},
+		&CacheConfig{Smoothing: "absolute-discounting", Order: 3, CacheOrder: 2, HalfLife: 9},
+	} {
+		p := mustMake(t, c, 4)
+		mustTrain(t, p, docs, held)
+		var b bytes.Buffer
+		if err := predictors.Save(&b, p); err != nil {
+			t.Fatal(err)
+		}
+		for range 200 {
+			damaged := slices.Clone(b.Bytes())
+			for range 1 + rng.IntN(3) {
+				damaged[rng.IntN(len(damaged))] ^= byte(1 << rng.IntN(8))
+			}
+			q := mustMake(t, c, 4)
+			if predictors.Load(bytes.NewReader(damaged), q) != nil {
+				continue
+			}
+			for range 50 {
+				q.(predictors.Prober).Prob(1)
+				q.Observe(predictors.Symbol(rng.IntN(4)))
+			}
+		}
+	}
+}
+
+func TestLargestAlphabetOfSmoothings(t *testing.T) {
+	const a = 65536
+	for _, s := range smoothings {
+		rng := rand.New(rand.NewPCG(3, 4))
+		p := mustMake(t, s.config(64), a)
+		for range 300 {
+			p.(predictors.Learner).Learn(predictors.Symbol(65535 - rng.IntN(30)*rng.IntN(20)))
+		}
+		q, sum := make([]float64, a), 0.0
+		p.Predict(q)
+		for _, v := range q {
+			sum += v
+		}
+		if math.Abs(sum-1) > 1e-9 || slices.Min(q) <= 0 {
+			t.Errorf("%s: probabilities sum to %v, the least is %v", s.name, sum, slices.Min(q))
 		}
 	}
 }
