@@ -32,15 +32,14 @@ import (
 // separated. A context is the interval of its occurrences, and one that is one
 // symbol longer on the right lies within it. So the state is the intervals of
 // all l with different N_l, each narrowed by two binary searches when a symbol
-// comes; the longest that is not empty is c_L. The state is finite, but grows
-// with the number of different N_l, of which there are O(√n) at most and about
-// log n in text.
+// comes; the longest that is not empty is c_L. There are as many intervals as
+// different N_l: about log n in text, up to n in a run of one symbol.
 //
 // There is no Learn: the array is static, and prequential scoring is refused.
 //
 // Fit is O(n) (suffixarray.go). Prob and Observe are O(levels · log n), Predict
 // O(different followers of the levels · log n); T_l of wide intervals are
-// remembered. Space is 8 bytes a symbol, and while fitting 1/8 byte more.
+// remembered. Space is 8 bytes a symbol, 1/4 byte more while fitting.
 
 // An InfiniGramConfig configures the kind "infini-gram".
 type InfiniGramConfig struct {

@@ -698,3 +698,63 @@ func TestConfigErrors(t *testing.T) {
 		}
 	}
 }
+
+// Tuning finds what the validation part likes best.
+func TestTuning(t *testing.T) {
+	rng := rand.New(rand.NewPCG(14, 14))
+	const a = 8
+	source := babble(rng, a, 6000)
+	d := predictors.Data{Train: [][]symbol{source[:4000]}, Valid: [][]symbol{source[4000:5000], source[5000:]}}
+	loss := func(p predictors.Predictor) float64 {
+		bits, _ := predictors.SampleLoss(p, d.Valid, 2000)
+		return bits
+	}
+	for name := range backoffs {
+		p := mustNew[*infiniGram](t, &InfiniGramConfig{Backoff: name}, a)
+		train(t, p, d)
+		best := loss(p)
+		for _, f := range []float64{0.5, 0.9, 1.1, 1.5} {
+			tau := p.tau * f
+			if tau > p.rule.most {
+				continue
+			}
+			q := mustNew[*infiniGram](t, &InfiniGramConfig{Backoff: name, Tau: tau}, a)
+			train(t, q, d)
+			if got := loss(q); got < best-1e-6 {
+				t.Errorf("%s: %v bits with the tuned tau = %v, %v with %v", name, best, p.tau, got, tau)
+			}
+		}
+	}
+	for _, c := range [][2]predictors.Config{
+		{&MemoizerConfig{Inference: "ukn", Rate: 0.01}, &MemoizerConfig{Inference: "ukn", Rate: 0.01, Tune: 20}},
+		{&InfiniKNConfig{Counts: "both", Rate: 0.01}, &InfiniKNConfig{Counts: "both", Rate: 0.01, Tune: 20}},
+	} {
+		p, q := mustNew[predictors.Predictor](t, c[0], a), mustNew[predictors.Predictor](t, c[1], a)
+		train(t, p, d)
+		train(t, q, d)
+		if before, after := loss(p), loss(q); !(after < before) {
+			t.Errorf("%T: %v bits on the validation part before tuning, %v after", p, before, after)
+		}
+	}
+}
+
+func TestForkOfALearnerDoesNotLearn(t *testing.T) {
+	for _, c := range []predictors.Config{DefaultMemoizer(), DefaultInfiniKN()} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a fork of %T learned", c)
+				}
+			}()
+			mustNew[predictors.Predictor](t, c, 2).Fork().(predictors.Learner).Learn(0)
+		}()
+	}
+}
+
+// The infini-gram is fitted in one go, and says so.
+func TestInfiniGramIsNotPrequential(t *testing.T) {
+	p := mustNew[predictors.Predictor](t, DefaultInfiniGram(), 2)
+	if predictors.CanLearn(p) == nil {
+		t.Error("prequential scoring is not refused")
+	}
+}
