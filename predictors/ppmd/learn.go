@@ -1,6 +1,10 @@
 package ppmd
 
-import "slices"
+import (
+	"slices"
+
+	"horizon/predictors"
+)
 
 // Frequencies count an occurrence as four. This bound and its fractions are PPMd's.
 const freqLimit = 124 // at which a context's frequencies are halved, for A ≤ 256
@@ -11,8 +15,8 @@ func (p *ppmd) join() {
 	if p.joined {
 		return
 	}
-	if p.text[len(p.text)-1] != endMark {
-		p.text = append(p.text, endMark)
+	if !p.ended() {
+		p.end()
 	}
 	if p.ghost.text != 0 {
 		p.ghost = ghost{}
@@ -120,7 +124,7 @@ func (p *ppmd) share(c uint32, s *state) {
 func (p *ppmd) advance(c uint32, s *state, x uint32, fell bool) (fresh uint32) {
 	full := p.depth == p.order
 	if !full {
-		p.text = append(p.text, x)
+		p.text = append(p.text, predictors.Symbol(x))
 	}
 	if isContext(s.next) {
 		p.at = s.next
@@ -166,12 +170,12 @@ func (p *ppmd) make(c uint32, s *state, x uint32, full bool) {
 	if full {
 		once = once[1:]
 	}
-	y, known := p.follower(then)
+	heir := p.heir(then, base)
 	switch {
 	case len(once) == 0:
 		s.next = base
-	case known:
-		only := state{next: then + 1, key: y<<16 | p.inherit(base, y)}
+	case heir != nil:
+		only := state{next: then + 1, key: heir.symbol()<<16 | p.inherit(base, heir)}
 		for i := len(once) - 1; i >= 0; i-- {
 			p.contexts = append(p.contexts, context{suffix: p.at, n: 1, body: only})
 			p.at = uint32(len(p.contexts) - 1)
@@ -181,7 +185,7 @@ func (p *ppmd) make(c uint32, s *state, x uint32, full bool) {
 		s.next = p.at
 	default:
 		if full {
-			p.text = append(p.text, x)
+			p.text = append(p.text, predictors.Symbol(x))
 			s.next = raw | uint32(len(p.text))
 		}
 		for _, t := range once {
@@ -190,20 +194,20 @@ func (p *ppmd) make(c uint32, s *state, x uint32, full bool) {
 	}
 }
 
-// follower is the symbol at a raw successor, if one came.
-func (t *tree) follower(next uint32) (y uint32, known bool) {
-	if at := next &^ raw; next >= raw && int(at) < len(t.text) {
-		return t.text[at], t.text[at] != endMark
+// heir is the state in context b of the symbol at a raw successor, or nil if
+// none came.
+func (t *tree) heir(next, b uint32) *state {
+	if y, known := t.follower(next); known {
+		return t.find(b, y)
 	}
-	return 0, false
+	return nil
 }
 
-// inherit is the frequency, in quarters of an occurrence but for the first,
-// with which y starts as the one symbol of a context whose suffix is b: about
-// its odds there (Shkarin 2002, section 3).
-func (m *model) inherit(b, y uint32) uint32 {
+// inherit is the frequency with which the symbol of s starts as the only one
+// of a context whose suffix is b: about its odds in b, where s is its state
+// (Shkarin 2002, section 3).
+func (m *model) inherit(b uint32, s *state) uint32 {
 	d := &m.contexts[b]
-	s := m.find(b, y)
 	if d.n == 1 {
 		return s.freq()
 	}

@@ -35,8 +35,9 @@ import (
 
 const (
 	maxMixOrder = 16
-	mixRate     = 0.002 // of learning
-	mixStart    = 0.2   // each weight
+	mixRate     = 0.003 // of learning
+	startPPMII  = 0.6   // the weight of its answer to begin with
+	startDirect = 0.08  // those of the others
 	mixFloor    = 1.0 / (1 << 16)
 	slotLimit   = 20 // observations that the mean of a slot is over
 )
@@ -52,16 +53,19 @@ type mixer struct {
 func (m *mixer) init(d int, memory int64, order, a int) {
 	m.orders = d + 1
 	m.slots = make([]uint32, 1<<(bits.Len64(uint64(memory/4))-1))
-	m.byLength = constant((order+1)*4*(m.orders+1), mixStart)
-	m.bySymbol = constant(a*(m.orders+1), mixStart)
+	m.byLength = m.firstWeights((order + 1) * 4)
+	m.bySymbol = m.firstWeights(a)
 }
 
-func constant(n int, v float64) []float64 {
-	s := make([]float64, n)
-	for i := range s {
-		s[i] = v
+func (m *mixer) firstWeights(rows int) []float64 {
+	w := make([]float64, rows*(m.orders+1))
+	for i := range w {
+		w[i] = startDirect
+		if i%(m.orders+1) == 0 {
+			w[i] = startPPMII
+		}
 	}
-	return s
+	return w
 }
 
 // A question asks whether a symbol comes.

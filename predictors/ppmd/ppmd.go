@@ -3,6 +3,7 @@
 package ppmd
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"horizon/predictors"
@@ -49,7 +50,7 @@ import (
 //
 // Learn and Prob take time in proportion to the states of the contexts walked:
 // on English about ten; Predict O(A) more. Space is 16 bytes a context, 8 a
-// state beyond the first and 4 a symbol of text.
+// state beyond the first and 2 a symbol of text.
 
 // A Config configures the kind "ppmd".
 type Config struct {
@@ -330,10 +331,20 @@ func (p *ppmd) move(w *walk) {
 // or what came then is not known.
 func (p *ppmd) haunt(g ghost) ghost {
 	g.depth = min(g.depth, p.order)
-	y, known := p.follower(raw | g.text)
-	if g.depth <= p.depth || !known || p.find(p.at, y) == nil {
-		return ghost{}
+	if heir := p.heir(raw|g.text, p.at); heir != nil && g.depth > p.depth {
+		g.freq = p.inherit(p.at, heir)
+		return g
 	}
-	g.freq = p.inherit(p.at, y)
-	return g
+	return ghost{}
+}
+
+// State is all of the place that predictions without learning depend on.
+func (p *ppmd) State(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint32(b, p.at)
+	b = binary.LittleEndian.AppendUint32(b, p.ghost.text)
+	b = append(b, byte(p.ghost.depth), byte(-p.run), byte(p.success)|byte(p.high(uint32(p.last)))<<1)
+	for _, x := range p.past[:max(0, p.orders-1)] {
+		b = binary.LittleEndian.AppendUint32(b, x)
+	}
+	return b
 }

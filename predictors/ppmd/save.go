@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"unsafe"
 
 	"horizon/predictors"
@@ -13,7 +14,7 @@ import (
 // Bytes counts contexts, states, text, tables and weights.
 func (m *model) Bytes() int64 {
 	return 16*int64(cap(m.contexts)) + 8*int64(cap(m.states)) + 8*int64(cap(m.escapes)) +
-		4*int64(cap(m.text)+cap(m.free)+cap(m.rank)+cap(m.slots)) + 2*int64(cap(m.binary)) +
+		4*int64(cap(m.ends)+cap(m.free)+cap(m.rank)+cap(m.slots)) + 2*int64(cap(m.text)+cap(m.binary)) +
 		8*int64(cap(m.byLength)+cap(m.bySymbol)) + 8
 }
 
@@ -41,6 +42,7 @@ func (m *model) fields(a *predictors.Archive) {
 	predictors.Slice(a, &states)
 	predictors.Slice(a, &escapes)
 	predictors.Slice(a, &saved.text)
+	predictors.Slice(a, &saved.ends)
 	predictors.Slice(a, &saved.free)
 	predictors.Slice(a, &saved.binary)
 	predictors.Slice(a, &saved.slots)
@@ -96,9 +98,12 @@ func (m *model) check(empty *model) error {
 		}
 	}
 	for i, x := range m.text {
-		if x >= uint32(m.a) && x != endMark {
+		if int(x) >= m.a {
 			return fmt.Errorf("symbol %d of its text = %d, want below %d", i, x, m.a)
 		}
+	}
+	if len(m.ends) == 0 || m.ends[0] != 0 || !slices.IsSorted(m.ends) || int(m.ends[len(m.ends)-1]) >= len(m.text) {
+		return errors.New("the ends of its texts")
 	}
 	for i, v := range m.binary {
 		if v == 0 || v >= 1<<binaryBits {
@@ -120,9 +125,13 @@ func (m *model) check(empty *model) error {
 
 func (m *model) checkContexts() error {
 	a, seen := uint32(m.a), newMarks(m.a)
+	depths, err := m.depths()
+	if err != nil {
+		return err
+	}
 	for c := range m.contexts {
 		d := &m.contexts[c]
-		if d.n == 0 || d.n > a || c == root && d.n != a || c != root && int(d.suffix) >= c ||
+		if d.n == 0 || d.n > a || c == root && d.n != a ||
 			d.n > 1 && uint64(d.body.next)+uint64(d.n) > uint64(len(m.states)) {
 			return fmt.Errorf("context %d", c)
 		}
@@ -134,8 +143,11 @@ func (m *model) checkContexts() error {
 		seen.open()
 		for i := range all {
 			s := &all[i]
-			if s.symbol() >= a || s.freq() == 0 || isContext(s.next) && int(s.next) >= len(m.contexts) || !seen.add(s.symbol()) {
+			if s.symbol() >= a || s.freq() == 0 || !seen.add(s.symbol()) {
 				return fmt.Errorf("state %d of context %d", i, c)
+			}
+			if isContext(s.next) && (int(s.next) >= len(depths) || int(depths[s.next]) != min(int(depths[c])+1, m.order)) {
+				return fmt.Errorf("what follows state %d of context %d", i, c)
 			}
 			sum += uint64(s.freq())
 			if c == root {
@@ -153,6 +165,19 @@ func (m *model) checkContexts() error {
 		}
 	}
 	return nil
+}
+
+// depths are the lengths of the contexts.
+func (m *model) depths() ([]uint8, error) {
+	depths := make([]uint8, len(m.contexts))
+	for c := 1; c < len(depths); c++ {
+		suffix := int(m.contexts[c].suffix)
+		if suffix >= c || int(depths[suffix]) == m.order {
+			return nil, fmt.Errorf("the suffix of context %d", c)
+		}
+		depths[c] = depths[suffix] + 1
+	}
+	return depths, nil
 }
 
 // marks find repeated symbols.

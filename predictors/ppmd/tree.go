@@ -1,6 +1,10 @@
 package ppmd
 
-import "slices"
+import (
+	"slices"
+
+	"horizon/predictors"
+)
 
 // root is the empty context. No successor leads to it, so 0 also says that a
 // successor is not known.
@@ -41,14 +45,31 @@ func (c *context) total() uint32 { return c.body.key }
 type tree struct {
 	contexts []context // the root first, a suffix before what it is the suffix of
 	states   []state   // blocks of the sizes of sizeOf; the root's first
-	text     []uint32  // symbols, or endMark
-	free     []uint32  // of each size class the first free block, linked by next; 0 is none
-	rank     []uint32  // where each symbol is among the root's states
+	text     []predictors.Symbol
+	ends     []uint32 // positions of text, ascending, that hold no symbol
+	free     []uint32 // of each size class the first free block, linked by next; 0 is none
+	rank     []uint32 // where each symbol is among the root's states
 }
 
-// endMark stands in the text where learning broke off: what was raw there was
-// never followed by anything.
-const endMark = 1 << 31
+// end marks the end of the text, where learning breaks off: what is raw there
+// will not be followed by anything.
+func (t *tree) end() {
+	t.ends = append(t.ends, uint32(len(t.text)))
+	t.text = append(t.text, 0)
+}
+
+// ended says whether nothing was learned since the last end.
+func (t *tree) ended() bool { return int(t.ends[len(t.ends)-1]) == len(t.text)-1 }
+
+// follower is the symbol at a raw successor, if one came.
+func (t *tree) follower(next uint32) (y uint32, known bool) {
+	at := next &^ raw
+	if next < raw || int(at) >= len(t.text) {
+		return 0, false
+	}
+	_, isEnd := slices.BinarySearch(t.ends, at)
+	return uint32(t.text[at]), !isEnd
+}
 
 // clear makes the root, with every symbol of the alphabet once.
 func (t *tree) clear(a int) {
@@ -58,7 +79,8 @@ func (t *tree) clear(a int) {
 		t.states = append(t.states, state{key: x<<16 | 1})
 		t.rank = append(t.rank, x)
 	}
-	t.text = append(t.text[:0], endMark)
+	t.text, t.ends = t.text[:0], t.ends[:0]
+	t.end() // so that no place of the text is 0
 	if t.free == nil {
 		t.free = make([]uint32, classOf(uint32(a))+1)
 	}
@@ -157,7 +179,7 @@ func (t *tree) release(at uint32, class int) {
 
 // used is the bytes of contexts, states and text in use.
 func (t *tree) used() int64 {
-	return 16*int64(len(t.contexts)) + 8*int64(len(t.states)) + 4*int64(len(t.text))
+	return 16*int64(len(t.contexts)) + 8*int64(len(t.states)) + 2*int64(len(t.text)) + 4*int64(len(t.ends))
 }
 
 // Blocks hold 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 28, … states: classes

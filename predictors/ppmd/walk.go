@@ -83,7 +83,7 @@ func (p *ppmd) trace(x uint32) *walk {
 // starts in, if it does.
 func (p *ppmd) binaryTop() (only, kind uint32, ok bool) {
 	if p.ghost.text != 0 {
-		only = p.text[p.ghost.text]
+		only = uint32(p.text[p.ghost.text])
 		return only, p.binaryKind(p.model, p.ghost.freq, only, p.ghost.suffixSymbols(&p.place, p.model)), true
 	}
 	c := &p.contexts[p.at]
