@@ -109,8 +109,8 @@ func (p *additive) Predict(probs []float64) {
 	for x := range probs {
 		probs[x] = p.m.delta / z
 	}
-	for g, k := h.first, p.depth+1; g != 0; g = p.gram(k, g).sibling {
-		probs[p.symbol(k, g)] = (float64(p.gram(k, g).count) + p.m.delta) / z
+	for g, k := h.first, p.depth+1; g != 0; g = p.entry(k, g).sibling {
+		probs[p.entry(k, g).symbol] = (float64(p.gram(k, g).count) + p.m.delta) / z
 	}
 }
 

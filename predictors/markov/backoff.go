@@ -92,11 +92,11 @@ func (p *backoff) Predict(probs []float64) {
 			factor = 1 // all are overwritten
 		}
 		for g := h.first; g != 0; {
-			s := p.gram(k, g)
+			s, e := p.gram(k, g), p.entry(k, g)
 			if s.count > 0 {
-				probs[p.symbol(k, g)] = kept(s.count, d) / z / factor
+				probs[e.symbol] = kept(s.count, d) / z / factor
 			}
-			g = s.sibling
+			g = e.sibling
 		}
 	}
 	for x := range probs {
@@ -140,10 +140,8 @@ func (p *backoff) free(k int, h *node) float64 {
 		return sum + float64(d[3]*float64(h.more))
 	}
 	var n tally
-	for g := h.first; g != 0; {
-		s := p.gram(k, g)
-		n[min(s.count, 6)]++
-		g = s.sibling
+	for g := h.first; g != 0; g = p.entry(k, g).sibling {
+		n[min(p.gram(k, g).count, 6)]++
 	}
 	for j := 3; j <= 6; j++ {
 		sum += float64(d[j] * float64(n[j]))
@@ -196,14 +194,13 @@ func (p *backoff) rest(k int, h *node) float64 {
 	}
 	b, d := p.nodes.at(h.suffix), &p.d[k-1] // b is h'
 	seen, taken := uint32(0), 0.0           // counts after h' of what was seen after h, and their discounts
-	for g := h.first; g != 0; {
+	for g := h.first; g != 0; g = p.entry(k, g).sibling {
 		s := p.gram(k, g)
 		if s.count > 0 {
 			count := p.nodes.at(s.suffix).count
 			seen += count
 			taken += d.of(count)
 		}
-		g = s.sibling
 	}
 	z := p.z(k-1, h.suffix)
 	return (float64(b.total-seen) + (z - float64(b.total)) + taken) / z

@@ -155,7 +155,7 @@ func (p *kneserNey) lay() {
 // interpolate is p(x; h) for string g = hx of k symbols, that of h'x known.
 func (p *kneserNey) interpolate(k int, g uint32) float64 {
 	s, d := p.gram(k, g), &p.d[k]
-	h := p.nodes.at(p.table(k).keys.at(g).parent)
+	h := p.nodes.at(p.entry(k, g).parent)
 	lower := p.up[s.suffix]
 	switch {
 	case h.total == 0:
@@ -176,11 +176,11 @@ func (p *kneserNey) Predict(probs []float64) {
 		h, d := p.nodes.at(c), &p.d[k]
 		if h.total > 0 {
 			for g := h.first; g != 0; {
-				s := p.gram(k, g)
+				s, e := p.gram(k, g), p.entry(k, g)
 				if s.count > 0 {
-					probs[p.symbol(k, g)] += share(weight, s.count, d, h.total)
+					probs[e.symbol] += share(weight, s.count, d, h.total)
 				}
-				g = s.sibling
+				g = e.sibling
 			}
 			weight = float64(weight * h.gamma(d))
 		}

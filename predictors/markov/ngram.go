@@ -27,7 +27,7 @@ import (
 //
 // A walk stands at the longest suffix of the past, below n symbols, that is a
 // node: what is not in the trie has no counts. Learn and a look-up are O(n) a
-// symbol at worst. Space is 28 to 44 bytes an n-gram of full length, 52 to 64
+// symbol at worst. Space is 32 to 44 bytes an n-gram of full length, 56 to 68
 // a shorter one, according to how full the hash table is; their number
 // grows with n and the text.
 
@@ -190,12 +190,11 @@ func (w *walk) State(b []byte) []byte {
 // predicted.
 const mark = corpora.MaxAlphabet
 
-// A gram is what is known of a string; parent and last symbol are its key in
-// the table.
+// A gram is what is known of a string; parent, last symbol and sibling are in
+// its table.
 type gram struct {
-	suffix  uint32 // the string without its oldest symbol
-	sibling uint32 // the next child of the parent, or 0
-	count   uint32 // a
+	suffix uint32 // the string without its oldest symbol
+	count  uint32 // a
 }
 
 // A fan sums up the continuations of a context.
@@ -209,7 +208,7 @@ type fan struct {
 // kinds is N₁₊(h), the number of different continuations.
 func (f *fan) kinds() uint32 { return f.once + f.twice + f.more }
 
-// A node is a string that can be a context.
+// A node is a string that can be a context: half a cache line.
 type node struct {
 	gram
 	fan
@@ -294,8 +293,8 @@ func (m *ngrams) gram(k int, g uint32) *gram {
 	return &m.nodes.at(g).gram
 }
 
-// symbol is the last one of string g of k symbols.
-func (m *ngrams) symbol(k int, g uint32) uint32 { return m.table(k).keys.at(g).symbol }
+// entry is the last symbol of string g of k symbols, and its sibling.
+func (m *ngrams) entry(k int, g uint32) *entry { return m.table(k).keys.at(g) }
 
 // child is the string c·x of k symbols, or 0. Most long contexts have one
 // child and need no search.
@@ -331,7 +330,7 @@ func (m *ngrams) adopt(k int, c, x, g uint32) {
 	if f.only = 0; f.first == 0 {
 		f.only = x + 1
 	}
-	m.gram(k, g).sibling, f.first = f.first, g
+	m.entry(k, g).sibling, f.first = f.first, g
 }
 
 // count counts g = c·x of k symbols once more, and reports whether that was

@@ -27,9 +27,9 @@ func (p *interpolated) Predict(probs []float64) {
 			lambda := p.lambda(k, &h.fan)
 			unit := weight * lambda / float64(h.total)
 			for g := h.first; g != 0; {
-				s := p.gram(k, g)
-				probs[p.symbol(k, g)] += float64(unit * float64(s.count))
-				g = s.sibling
+				s, e := p.gram(k, g), p.entry(k, g)
+				probs[e.symbol] += float64(unit * float64(s.count))
+				g = e.sibling
 			}
 			weight *= 1 - lambda
 		}

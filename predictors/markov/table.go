@@ -10,13 +10,19 @@ import (
 // full. A slot holds the upper half of the hash beside the number, so that a
 // look-up that ends in nothing touches no key, and doubling reads slots only.
 type table struct {
-	keys  pages[key]
+	keys  pages[entry]
 	slots []uint64 // hash<<32 | number; 0 is empty; a power of two
 	shift int      // 32 − log₂ len(slots)
 }
 
 // A key is an n-gram: the string of its parent and then a symbol.
 type key struct{ parent, symbol uint32 }
+
+// An entry is what one needs to list the children of a parent.
+type entry struct {
+	key
+	sibling uint32 // the next child of the parent, or 0
+}
 
 // hash mixes by a multiplication (Knuth), upper half.
 func (k key) hash() uint64 {
@@ -25,7 +31,7 @@ func (k key) hash() uint64 {
 
 func (t *table) clear() {
 	*t = table{}
-	t.keys.push(key{}) // 0 is never found
+	t.keys.push(entry{}) // 0 is never found
 	t.resize(16)
 }
 
@@ -42,7 +48,7 @@ func (t *table) find(parent, symbol uint32) uint32 {
 		if s == 0 {
 			return 0
 		}
-		if s>>32 == h && *t.keys.at(uint32(s)) == k {
+		if s>>32 == h && t.keys.at(uint32(s)).key == k {
 			return uint32(s)
 		}
 	}
@@ -54,7 +60,7 @@ func (t *table) insert(parent, symbol uint32) uint32 {
 		t.resize(2 * len(t.slots))
 	}
 	k, g := key{parent, symbol}, uint32(t.keys.n)
-	t.keys.push(k)
+	t.keys.push(entry{key: k})
 	t.place(k.hash()<<32 | uint64(g))
 	return g
 }
