@@ -26,13 +26,13 @@ import (
 // λ_0 = 9/10 and the others share the rest.
 //
 // The cache is state: it follows the text when frozen too, Reset empties it
-// and learning is the other kind's alone. Occurrences older than 20 H are
-// forgotten (a millionth of their weight was left), and for k > 1 so are all
-// but the last 256 of a context.
+// and learning is the other kind's alone. For k > 1, occurrences older than
+// 20 H are forgotten (a millionth of their weight was left), and so are all but
+// the last 256 of a context.
 //
 // Observe is O(m) beyond the other kind's; Prob takes O(m · occurrences of h),
-// Predict O(A) more. A fork costs O(A), and 34 bytes times 20 H once it has
-// observed 256 symbols.
+// Predict O(A) more. A fork costs O(A), and 2 + 8(m−1) bytes times 20 H
+// to 40 H once it has observed 256 symbols.
 
 // A CacheConfig configures the kind "cache".
 type CacheConfig struct {
