@@ -34,8 +34,8 @@ func TestCalgary(t *testing.T) {
 		mean   float64 // at most, in bits a byte
 	}{
 		{"ukn", DefaultMemoizer(), 0.05, 2.12},
-		{"particle", &MemoizerConfig{Inference: "particle", Rate: 0.01}, 0.06, 2.14},
-		{"infini-kneser-ney", DefaultInfiniKN(), 0.09, 2.12},
+		{"particle", &MemoizerConfig{Inference: "particle", Rate: 0.01, Depth: 1024}, 0.06, 2.14},
+		{"infini-kneser-ney", DefaultInfiniKN(), 0.15, 2.10},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sum := 0.0
@@ -83,7 +83,7 @@ func TestTinyShakespeare(t *testing.T) {
 	}{
 		{"infini-gram", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, 2.21, 0},
 		{"memoizer, ukn", DefaultMemoizer(), 2.21, 2.04},
-		{"memoizer, particle", &MemoizerConfig{Inference: "particle", Rate: 0.005, Concentration: 1}, 2.18, 2.0},
+		{"memoizer, particle", &MemoizerConfig{Inference: "particle", Rate: 0.005, Concentration: 1, Depth: 1024}, 2.18, 2.0},
 		{"infini-kneser-ney", DefaultInfiniKN(), 2.145, 1.982},
 	} {
 		for _, v := range []struct {
@@ -124,7 +124,7 @@ func TestGrowth(t *testing.T) {
 	}{
 		{"infini-gram", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, false},
 		{"memoizer, ukn", DefaultMemoizer(), true},
-		{"memoizer, particle", &MemoizerConfig{Inference: "particle", Rate: 0.005}, true},
+		{"memoizer, particle", &MemoizerConfig{Inference: "particle", Rate: 0.005, Depth: 1024}, true},
 		{"infini-kneser-ney", DefaultInfiniKN(), true},
 	} {
 		var seconds, bytes []float64

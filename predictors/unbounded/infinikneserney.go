@@ -54,9 +54,9 @@ type InfiniKNConfig struct {
 	Depth int     `toml:"depth"`
 }
 
-// DefaultInfiniKN mixes both counts.
+// DefaultInfiniKN mixes both counts; its depth is the sequence memoizer's.
 func DefaultInfiniKN() predictors.Config {
-	return &InfiniKNConfig{Counts: "both", Rate: 0.005, Tune: 20}
+	return &InfiniKNConfig{Counts: "both", Rate: 0.005, Tune: 20, Depth: 1024}
 }
 
 // TinyInfiniKN tunes little.

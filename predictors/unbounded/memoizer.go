@@ -55,14 +55,15 @@ type MemoizerConfig struct {
 	// Tune is how often the validation part, or its first 50,000 symbols, is
 	// gone through to tune the discounts after training; 0 to 1,000.
 	Tune int `toml:"tune"`
-	// Depth bounds the context, 0 if nothing does. A run of n equal symbols
-	// takes n²/2 steps without it.
+	// Depth bounds the context, 0 if nothing does: then a run of n equal
+	// symbols takes n²/2 steps.
 	Depth int `toml:"depth"`
 }
 
-// DefaultMemoizer is deterministic and learns its discounts.
+// DefaultMemoizer is deterministic and learns its discounts. Its depth bounds
+// the time that long runs take; texts do not notice it.
 func DefaultMemoizer() predictors.Config {
-	return &MemoizerConfig{Inference: "ukn", Rate: 0.01, Tune: 20}
+	return &MemoizerConfig{Inference: "ukn", Rate: 0.01, Tune: 20, Depth: 1024}
 }
 
 // TinyMemoizer seats customers, the harder case, and tunes little.
