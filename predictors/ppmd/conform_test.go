@@ -12,7 +12,6 @@ import (
 
 func TestConforms(t *testing.T) {
 	for _, c := range []ppmd.Config{
-		*ppmd.Tiny().(*ppmd.Config),
 		{Order: 2, Memory: 1 << 17}, // which fills up
 		{Order: 5, Memory: 1 << 22, MixOrder: 3, MixMemory: 1 << 16},
 	} {

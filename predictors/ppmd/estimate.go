@@ -15,9 +15,8 @@ type estimators struct {
 	escapes []escape // rows of 16, see quantum
 }
 
-// Shkarin 2002, section 4 (var. H): the first estimate of an escape from a
-// binary context of frequency f is binaryStart/(f + 1), by the low three bits
-// of its kind.
+// binaryStart gives the first estimate of an escape from a binary context of
+// frequency f, binaryStart/(f + 1), by the low three bits of its kind.
 var binaryStart = [8]uint32{0x3cdd, 0x1f3f, 0x59bf, 0x48f3, 0x64a1, 0x5abc, 0x6632, 0x6051}
 
 // escapeStart is the frequency that an escape gets in a context that stops
@@ -97,7 +96,7 @@ var quanta = func() (q [1 << 16]uint16) {
 // binaryKind is the entry for a binary context of symbol x with frequency f:
 // by f, whether the prediction before came true and was likely, how many
 // symbols its suffix has seen, whether the symbol before and x are high, and
-// whether a run of successes is on (Shkarin 2002, section 4).
+// whether a run of successes is on.
 func (p *place) binaryKind(m *model, f, x, suffixSymbols uint32) uint32 {
 	k := (f-1)*64 | p.success | m.high(uint32(p.last))<<3 | m.high(x)<<4
 	switch {
@@ -126,7 +125,7 @@ func (m *model) high(x uint32) uint32 {
 // escapeKind is the entry for the escape from context c after masked symbols
 // have been ruled out: by how many are left, whether the suffix has more to
 // add than that, whether they are frequent, whether fewer are left than are
-// masked, and whether the symbol before is high (Shkarin 2002, section 5).
+// masked, and whether the symbol before is high.
 func (p *place) escapeKind(m *model, c *context, masked uint32) uint32 {
 	left := c.n - masked
 	k := quantum(left)*16 | m.high(uint32(p.last))<<3

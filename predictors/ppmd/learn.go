@@ -204,8 +204,7 @@ func (t *tree) heir(next, b uint32) *state {
 }
 
 // inherit is the frequency with which the symbol of s starts as the only one
-// of a context whose suffix is b: about its odds in b, where s is its state
-// (Shkarin 2002, section 3).
+// of a context whose suffix is b: about its odds in b, where s is its state.
 func (m *model) inherit(b uint32, s *state) uint32 {
 	d := &m.contexts[b]
 	if d.n == 1 {
@@ -225,50 +224,48 @@ func (m *model) inherit(b uint32, s *state) uint32 {
 
 // enter adds the state s, without its frequency, to the contexts from one down
 // to before c, where the symbol was found with frequency f. It starts with
-// about the frequency at which c would have predicted it, as if c had been
-// asked all the time (Shkarin 2002, section 3, equations 1 to 3).
+// the frequency that gives it about the odds it has in c.
 func (p *ppmd) enter(from, c, f uint32, s state, start uint32) {
 	n := p.contexts[c].n
-	rest := uint64(p.contexts[c].total() - n - (f - 1))
+	rest := p.contexts[c].total() - n - (f - 1)
 	for b := from; b != c; b = p.contexts[b].suffix {
 		d := &p.contexts[b]
-		total := d.total()
-		if d.n == 1 {
-			g := d.body.freq()
-			if g < freqLimit/4-1 {
-				g *= 2
-			} else {
-				g = freqLimit - 4
-			}
-			d.body.setFreq(g)
-			total = g + start
-			if n > 3 {
-				total++
-			}
-		} else {
-			if 2*d.n < n {
-				total++
-			}
-			if 4*d.n <= n && d.total() <= 8*d.n {
-				total += 2
-			}
-		}
-		odds, one := 2*uint64(total+6)*uint64(f), rest+uint64(total)
-		freq := uint32(0)
-		if odds < 6*one {
-			freq = 1 + above(odds > one) + above(odds >= 4*one)
-			total += 3
-		} else {
-			freq = 4 + above(odds >= 9*one) + above(odds >= 12*one) + above(odds >= 15*one)
-			total += freq
-		}
+		total := d.widen(n, start)
+		freq := firstFreq(2*uint64(total+6)*uint64(f), uint64(rest)+uint64(total))
 		all := p.grow(d)
 		all[len(all)-1] = state{next: s.next, key: s.key | freq}
-		d.body.key = total
+		d.body.key = total + max(freq, 3) // what freq is below 3 is the escape's
 	}
 }
 
-func above(yes bool) uint32 {
+// widen prepares d for one more symbol, when the context that knew it has n,
+// and returns its total: a binary context changes its scale and gets the
+// escape frequency start; the escape grows where the other has seen far more.
+func (d *context) widen(n, start uint32) uint32 {
+	if d.n == 1 {
+		f := d.body.freq()
+		if f < freqLimit/4-1 {
+			f *= 2
+		} else {
+			f = freqLimit - 4
+		}
+		d.body.setFreq(f)
+		return f + start + one(n > 3)
+	}
+	total := d.total()
+	return total + one(2*d.n < n) + 2*one(4*d.n <= n && total <= 8*d.n)
+}
+
+// firstFreq is about a/b, which are 2(total + 6) times the odds of the symbol
+// where it is known, between 1 and 7.
+func firstFreq(a, b uint64) uint32 {
+	if a < 6*b {
+		return 1 + one(a > b) + one(a >= 4*b)
+	}
+	return 4 + one(a >= 9*b) + one(a >= 12*b) + one(a >= 15*b)
+}
+
+func one(yes bool) uint32 {
 	if yes {
 		return 1
 	}

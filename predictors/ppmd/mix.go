@@ -6,9 +6,9 @@ import (
 )
 
 // The mixture, an option: PPMII's answers and direct estimates by every order
-// up to D, put together by a network with one logistic unit (Mahoney 2005,
-// "Adaptive weighing of context models for lossless data compression", section
-// 3; the direct estimates are those of lpaq, Mahoney 2007).
+// up to D, mixed in the logistic domain (Mahoney 2005, "Adaptive weighing of
+// context models for lossless data compression", CS-2005-16; the estimates are
+// in the manner of his lpaq, 2007).
 //
 // PPMII is read as a series of questions. In the contexts it would look at,
 // longest first, it asks for each symbol y not ruled out, in the order of its
@@ -24,14 +24,15 @@ import (
 // and u and v each go down the gradient of the loss of the answer they would
 // give alone. The symbols left to the empty context share what is left as in
 // PPMII. So P_mix(x) = q(x) Π (1 − q) over the questions before; the
-// probability is (1−ε) P_mix + ε P_PPMII, which bounds the loss from below.
+// probability is (1−ε) P_mix + ε P_PPMII, so that no symbol costs 16 bits more
+// than in PPMII.
 //
-// Departures: questions are asked of symbols, not bits, since PPMII's order
-// makes them few (on English three and a half to a symbol). A table full of
-// strings forgets those it meets again last.
+// Departures from Mahoney: questions are about symbols, not bits, since PPMII's
+// order makes them few (on English three and a half to a symbol). Two strings
+// that share a slot of the table take it from each other.
 //
-// A question takes O(D) time; Predict asks all there are, the symbols seen
-// after the last one.
+// A question takes O(D) time. Predict asks one for each symbol ever seen after
+// the last one.
 
 const (
 	maxMixOrder = 16
@@ -265,8 +266,8 @@ func (p *ppmd) learnMix(x uint32) {
 	}
 }
 
-// observe moves the mean of a slot, or begins a new one. The first of n
-// observations weighs as 1/(n + ½): two thirds of it are kept.
+// observe moves the mean of a slot by 1/(n + 3/2) of the way after n
+// observations, or begins a new one at 0.4.
 func observe(slot uint32, check uint8, came bool) uint32 {
 	q, n := int64(slot>>16), int64(slot&0xff)
 	if uint8(slot>>8) != check || n == 0 {

@@ -10,8 +10,9 @@ import (
 )
 
 // PPMII of Shkarin 2002 ("PPM: one step to practicality", Data Compression
-// Conference, p. 202) in the form of his program PPMd, variant H (2001), which
-// 7-Zip runs. With c the longest context there is, f(x) the frequency of x in
+// Conference, pp. 202-211) with the constants of his program PPMd, variant H
+// (2001), which 7-Zip runs (C/Ppmd7.c): our code lengths are its within a few
+// bytes a file. With c the longest context there is, f(x) the frequency of x in
 // it, e that of its escape,
 //
 //	P(x) = f(x)/(Σ f + e)  if c has seen x,  otherwise  e/(Σ f + e) · P'(x)
@@ -20,15 +21,15 @@ import (
 // out of f, Σ and the count (exclusion). What makes it PPMII:
 //
 //   - a context that has seen one symbol (a binary context) takes its P(x) from
-//     an adaptive table by its kind (section 4; binaryKind);
-//   - e after an escape is an adaptive mean over contexts of its kind (section
-//     5, "secondary escape estimation"; escapeOf), before one it is kept with
+//     an adaptive table by its kind (binaryKind);
+//   - after an escape, e is an adaptive mean over contexts of its kind
+//     (secondary escape estimation; escapeKind); before one, it is kept with
 //     the context;
 //   - a context is made when its string comes the second time, and what is new
 //     in a context inherits its frequency: it starts at what the shorter
-//     context that predicted it makes likely (section 3; inherit, enter);
+//     context that predicted it makes likely (inherit, enter);
 //   - x counts in the context that predicted it and, half as much, in the next
-//     shorter (section 2: update exclusion, in part), and frequencies are
+//     shorter (update exclusion, in part; count, share), and frequencies are
 //     halved where one exceeds a limit (rescale).
 //
 // The empty context has seen every symbol once to begin with.
@@ -48,8 +49,8 @@ import (
 // string that has come once is followed here without being made: it has seen
 // the symbol that came then, with the frequency it would inherit (ghost).
 //
-// Learn and Prob take time in proportion to the states of the contexts walked:
-// on English about ten; Predict O(A) more. Space is 16 bytes a context, 8 a
+// Learn and Prob take time in proportion to the states of the contexts walked,
+// Predict O(A) more. Space is 16 bytes a context, 8 a
 // state beyond the first and 2 a symbol of text.
 
 // A Config configures the kind "ppmd".

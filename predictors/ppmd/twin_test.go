@@ -588,8 +588,8 @@ func TestAgainstDefinition(t *testing.T) {
 				}
 			}
 			reset := func() { p.Reset(); s.reset() }
-			walk(skewed(rng, a, 1500), true) // forgets symbols when it rescales
-			for range 3 {
+			walk(skewed(rng, a, 1200), true) // forgets symbols when it rescales
+			for range 2 {
 				walk(noise(rng, a, 500), true)
 				reset()
 				walk(noise(rng, a, 200), false)
