@@ -9,8 +9,11 @@ import (
 	"horizon/predictors/kernel"
 	"horizon/predictors/lempelziv"
 	"horizon/predictors/markov"
+	"horizon/predictors/markov/contexttree"
 	"horizon/predictors/oracle"
+	"horizon/predictors/statemachine"
 	"horizon/predictors/transformer"
+	"horizon/predictors/unbounded"
 )
 
 // A Kind is one kind of predictor.
@@ -34,8 +37,49 @@ var Kinds = []Kind{
 		Default: baseline.DefaultUniform, Tiny: baseline.TinyUniform, Skip: contextFree},
 	{Name: "unigram", Version: 1, Doc: "symbol frequencies, with δ added to each", Paper: "Krichevsky & Trofimov 1981",
 		Default: baseline.DefaultUnigram, Tiny: baseline.TinyUnigram, Skip: contextFree},
+	{Name: "additive", Version: 1, Doc: "n-gram with δ added to each count, no back-off; δ tuned if 0", Paper: "Lidstone 1920; Krichevsky & Trofimov 1981",
+		Default: markov.DefaultAdditive, Tiny: markov.TinyAdditive},
+	{Name: "jelinek-mercer", Version: 1, Doc: "n-grams interpolated by held-out weights, by order and count bucket", Paper: "Jelinek & Mercer 1980; Chen & Goodman 1999",
+		Default: markov.DefaultJelinekMercer, Tiny: markov.TinyJelinekMercer},
+	{Name: "katz", Version: 1, Doc: "back-off n-grams with Good-Turing discounts", Paper: "Katz 1987",
+		Default: markov.DefaultKatz, Tiny: markov.TinyKatz},
+	{Name: "witten-bell", Version: 1, Doc: "interpolated Witten-Bell n-grams", Paper: "Bell, Cleary & Witten 1990; Witten & Bell 1991",
+		Default: markov.DefaultWittenBell, Tiny: markov.TinyWittenBell},
+	{Name: "absolute-discounting", Version: 1, Doc: "interpolated n-grams, one discount an order", Paper: "Ney, Essen & Kneser 1994",
+		Default: markov.DefaultAbsolute, Tiny: markov.TinyAbsolute},
+	{Name: "kneser-ney-backoff", Version: 1, Doc: "Kneser-Ney n-grams, backing off", Paper: "Kneser & Ney 1995",
+		Default: markov.DefaultBackoffKneserNey, Tiny: markov.TinyBackoffKneserNey},
 	{Name: "kneser-ney", Version: 1, Doc: "interpolated modified Kneser-Ney n-grams", Paper: "Kneser & Ney 1995; Chen & Goodman 1999",
 		Default: markov.DefaultKneserNey, Tiny: markov.TinyKneserNey},
+	{Name: "cache", Version: 1, Doc: "n-grams and a decaying cache of the recent text", Paper: "Kuhn & De Mori 1990; Jelinek et al. 1991",
+		Default: markov.DefaultCache, Tiny: markov.TinyCache},
+	{Name: "infini-gram", Version: 1, Doc: "the longest match in the training text, backing off", Paper: "Liu et al. 2024",
+		Default: unbounded.DefaultInfiniGram, Tiny: unbounded.TinyInfiniGram},
+	{Name: "infini-kneser-ney", Version: 1, Doc: "Kneser-Ney back-off over contexts of any length", Paper: "Kneser & Ney 1995; Liu et al. 2024",
+		Default: unbounded.DefaultInfiniKN, Tiny: unbounded.TinyInfiniKN},
+	{Name: "sequence-memoizer", Version: 1, Doc: "hierarchical Pitman-Yor process of unbounded depth", Paper: "Wood et al. 2009; Gasthaus, Wood & Teh 2010", Random: true,
+		Default: unbounded.DefaultMemoizer, Tiny: unbounded.TinyMemoizer},
+	{Name: "ppm", Version: 1, Doc: "prediction by partial matching, (α, β) escapes, exclusion", Paper: "Cleary & Witten 1984; Moffat 1990; Howard 1993; Steinruecken 2014; Gleave 2016",
+		Default: markov.DefaultPPM, Tiny: markov.TinyPPM},
+	{Name: "ppm-star", Version: 1, Doc: "PPM over contexts of any length, by a counting suffix automaton", Paper: "Cleary & Teahan 1997; Blumer et al. 1985",
+		Skip:    map[string]string{"near-entropy": "the shortest deterministic context fits noise"},
+		Default: markov.DefaultPPMStar, Tiny: markov.TinyPPMStar},
+	{Name: "ppm-c-vmm", Version: 1, Doc: "PPM-C as run for Begleiter et al., faults included", Paper: "Begleiter, El-Yaniv & Yona 2004; B. Carpenter's coder",
+		Default: markov.DefaultPPMVMM, Tiny: markov.TinyPPMVMM},
+	{Name: "ctw", Version: 1, Doc: "context-tree weighting over the bits of symbols", Paper: "Willems, Shtarkov & Tjalkens 1995",
+		Default: contexttree.DefaultCTW, Tiny: contexttree.TinyCTW},
+	{Name: "cts", Version: 1, Doc: "context-tree switching over the bits of symbols, with skips", Paper: "Veness et al. 2012; Bellemare, Veness & Talvitie 2014",
+		Default: contexttree.DefaultCTS, Tiny: contexttree.TinyCTS},
+	{Name: "de-ctw", Version: 1, Doc: "context-tree weighting decomposed along a Huffman tree", Paper: "Volf 2002; Begleiter, El-Yaniv & Yona 2004",
+		Default: contexttree.DefaultVolf, Tiny: contexttree.TinyVolf},
+	{Name: "ctw-kary", Version: 1, Doc: "mixture of all Bayesian context trees, small alphabets", Paper: "Kontoyiannis et al. 2022",
+		Default: contexttree.DefaultKary, Tiny: contexttree.TinyKary},
+	{Name: "pst", Version: 1, Doc: "prediction suffix tree: the contexts that change the law, no others", Paper: "Ron, Singer & Tishby 1996; Begleiter, El-Yaniv & Yona 2004",
+		Default: statemachine.DefaultPST, Tiny: statemachine.TinyPST},
+	{Name: "dmc", Version: 1, Doc: "dynamic Markov compression: a machine over bits that clones its states", Paper: "Cormack & Horspool 1987",
+		Default: statemachine.DefaultDMC, Tiny: statemachine.TinyDMC},
+	{Name: "hmm", Version: 1, Doc: "hidden Markov model by Baum-Welch, predicting by its forward filter", Paper: "Baum et al. 1970; Rabiner 1989", Random: true,
+		Default: statemachine.DefaultHMM, Tiny: statemachine.TinyHMM},
 	{Name: "lz78", Version: 1, Doc: "LZ78 tree with a Dirichlet prior at each node, tuned on the validation part", Paper: "Ziv & Lempel 1978; Sagan & Weissman 2024",
 		Default: lempelziv.DefaultLZ78, Tiny: lempelziv.TinyLZ78},
 	{Name: "nadaraya-watson", Version: 1, Doc: "kernel smoothing over all training contexts, bandwidths by blocked cross-validation", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
