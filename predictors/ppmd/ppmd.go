@@ -40,8 +40,8 @@ import (
 // its way. Sums of escapes do not wrap at 2¹⁶. Alphabets may have up to 2¹⁶
 // symbols: the limit of frequencies is 124·⌈A/256⌉, and where PPMd looks
 // whether a symbol is at least 64 we look at 4x ≥ A. When the model outgrows
-// its memory it is cleared after the symbol, and memory is counted in our
-// structures (PPMd's take three quarters). A document begins in the empty
+// its memory it is cleared after the symbol, and memory is what our structures
+// use of it (PPMd's take three quarters; slices grow by a quarter ahead). A document begins in the empty
 // context.
 //
 // Without learning, the context after a symbol is the longest suffix of the
@@ -58,13 +58,13 @@ type Config struct {
 	// Order is the length of the longest context, 2 to 64.
 	Order int `toml:"order"`
 	// Memory is how many bytes the contexts may take before the model starts
-	// anew, at least 2¹⁶ + 16 a symbol of the alphabet.
+	// anew, 2¹⁶ + 16 a symbol of the alphabet to 2³⁴.
 	Memory int64 `toml:"memory"`
 	// MixOrder is D ≥ 1 to mix PPMII's estimates with direct ones by the last
 	// 0 to D symbols, at most 16 (see mix.go); 0 is PPMII alone.
 	MixOrder int `toml:"mix_order"`
 	// MixMemory is the bytes of the table of direct estimates, rounded down to
-	// a power of two, at least 2¹⁶.
+	// a power of two, 2¹⁶ to 2³⁴; it matters with a MixOrder only.
 	MixMemory int64 `toml:"mix_memory"`
 }
 
@@ -85,8 +85,8 @@ func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {
 		return nil, fmt.Errorf("ppmd: order = %d, want 2 to %d", c.Order, maxOrder)
 	}
 	least := 1<<16 + 16*int64(env.Alphabet)
-	if c.Memory < least || c.Memory > 1<<36 {
-		return nil, fmt.Errorf("ppmd: memory = %d, want %d to %d bytes for %d symbols", c.Memory, least, int64(1)<<36, env.Alphabet)
+	if c.Memory < least || c.Memory > 1<<34 {
+		return nil, fmt.Errorf("ppmd: memory = %d, want %d to %d bytes for %d symbols", c.Memory, least, int64(1)<<34, env.Alphabet)
 	}
 	if c.MixOrder < 0 || c.MixOrder > maxMixOrder {
 		return nil, fmt.Errorf("ppmd: mix_order = %d, want 0 to %d", c.MixOrder, maxMixOrder)
@@ -274,13 +274,18 @@ func (p *ppmd) Learn(x predictors.Symbol) {
 	}
 	p.recall(w)
 	p.update(w)
-	if p.used() > p.memory {
-		p.clear()
-		p.restarts++
-		h := p.past
-		p.place, p.joined = p.start(), false
-		p.past = h
+	if p.used() > p.memory || len(p.text) == raw-1 {
+		p.restart()
 	}
+}
+
+// restart clears what PPMII has learned; the mixture's estimates stay.
+func (p *ppmd) restart() {
+	p.clear()
+	p.restarts++
+	h := p.past
+	p.place, p.joined = p.start(), false
+	p.past = h
 }
 
 // A ghost is a context longer than any that is made: its string has come once,
@@ -310,20 +315,21 @@ func (p *ppmd) move(w *walk) {
 	for i := p.at; i != c; i = p.contexts[i].suffix {
 		p.depth--
 	}
-	s := p.find(c, x)
-	for ; !isContext(s.next) && c != root; s = p.find(c, x) {
+	for {
+		s := p.find(c, x)
+		if isContext(s.next) {
+			p.at, p.depth = s.next, min(p.depth+1, p.order)
+			break
+		}
 		if _, known := p.follower(s.next); known && g.text == 0 {
 			g = ghost{text: s.next &^ raw, depth: p.depth + 1}
 		}
+		if c == root { // no context of even one symbol
+			p.at, p.depth = root, 0
+			break
+		}
 		c = p.contexts[c].suffix
 		p.depth--
-	}
-	p.at, p.depth = s.next, min(p.depth+1, p.order)
-	if !isContext(s.next) { // not even after one symbol
-		if _, known := p.follower(s.next); known && g.text == 0 {
-			g = ghost{text: s.next &^ raw, depth: 1}
-		}
-		p.at, p.depth = root, 0
 	}
 	p.ghost = p.haunt(g)
 }

@@ -249,7 +249,7 @@ func TestConfigIsChecked(t *testing.T) {
 	for want, c := range map[string]Config{
 		"ppmd: order = 1, want 2 to 64":                                         {Order: 1, Memory: 1 << 20},
 		"ppmd: order = 65, want 2 to 64":                                        {Order: 65, Memory: 1 << 20},
-		"ppmd: memory = 65536, want 69632 to 68719476736 bytes for 256 symbols": {Order: 6, Memory: 1 << 16},
+		"ppmd: memory = 65536, want 69632 to 17179869184 bytes for 256 symbols": {Order: 6, Memory: 1 << 16},
 		"ppmd: mix_order = 17, want 0 to 16":                                    {Order: 6, Memory: 1 << 20, MixOrder: 17},
 		"ppmd: mix_memory = 100, want 65536 to 17179869184 bytes":               {Order: 6, Memory: 1 << 20, MixOrder: 2, MixMemory: 100},
 	} {
