@@ -11,6 +11,7 @@ import (
 	"horizon/predictors/markov"
 	"horizon/predictors/markov/contexttree"
 	"horizon/predictors/oracle"
+	"horizon/predictors/ppmd"
 	"horizon/predictors/statemachine"
 	"horizon/predictors/transformer"
 	"horizon/predictors/unbounded"
@@ -66,6 +67,8 @@ var Kinds = []Kind{
 		Default: markov.DefaultPPMStar, Tiny: markov.TinyPPMStar},
 	{Name: "ppm-c-vmm", Version: 1, Doc: "PPM-C as run for Begleiter et al., faults included", Paper: "Begleiter, El-Yaniv & Yona 2004; B. Carpenter's coder",
 		Default: markov.DefaultPPMVMM, Tiny: markov.TinyPPMVMM},
+	{Name: "ppmd", Version: 1, Doc: "PPM with information inheritance (PPMd variant H), optionally mixed with direct estimates", Paper: "Shkarin 2002",
+		Default: ppmd.Default, Tiny: ppmd.Tiny},
 	{Name: "ctw", Version: 1, Doc: "context-tree weighting over the bits of symbols", Paper: "Willems, Shtarkov & Tjalkens 1995",
 		Default: contexttree.DefaultCTW, Tiny: contexttree.TinyCTW},
 	{Name: "cts", Version: 1, Doc: "context-tree switching over the bits of symbols, with skips", Paper: "Veness et al. 2012; Bellemare, Veness & Talvitie 2014",

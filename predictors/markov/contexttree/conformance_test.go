@@ -1,22 +1,17 @@
-package contexttree
+package contexttree_test
 
 import (
 	"testing"
 
 	"horizon/predictors"
 	"horizon/predictors/catalog"
+	"horizon/predictors/markov/contexttree"
 	"horizon/predictors/predictortest"
 )
 
+// The catalog's tests run the suite on the tiny configurations; this is what
+// they leave out.
 func TestConformance(t *testing.T) {
-	kinds := []catalog.Kind{
-		{Name: "ctw", Tiny: TinyCTW},
-		{Name: "ctw of one tree", Tiny: func() predictors.Config { return &CTWConfig{Depth: 20, Form: "binary", First: "high"} }},
-		{Name: "cts", Tiny: TinyCTS}, // with skips, but of bytes, where it is too short
-		{Name: "de-ctw", Tiny: TinyVolf},
-		{Name: "ctw-kary", Tiny: TinyKary},
-	}
-	for _, k := range kinds {
-		t.Run(k.Name, func(t *testing.T) { predictortest.Run(t, k) })
-	}
+	binary := func() predictors.Config { return &contexttree.CTWConfig{Depth: 20, Form: "binary", First: "high"} }
+	predictortest.Run(t, catalog.Kind{Name: "ctw of one tree", Default: binary, Tiny: binary})
 }
