@@ -59,7 +59,7 @@ func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, err
 	}
 	fig := b.figure(s, 1.9+0.42*max(float64(most), 2), 3)
 	for _, p := range panels {
-		p.rows = most
+		p.rows, p.dots = most, fig.width/vg.Length(min(fig.perRow, len(panels)))-p.labels()
 		fig.panels = append(fig.panels, panel{p.corpus, "bits per byte", p.plot()})
 	}
 	s.note("No finite bits per byte", left, "; ")
@@ -94,8 +94,26 @@ type bitsPanel struct {
 	corpus  string
 	scores  []score
 	entropy float64
-	rows    int     // of the tallest panel, so that rows align
-	limit   float64 // scores beyond it are arrows, lest they squeeze the others
+	rows    int       // of the tallest panel, so that rows align
+	limit   float64   // scores beyond it are arrows, lest they squeeze the others
+	dots    vg.Length // width of dots and figures together, roughly
+}
+
+// labels is the width of the longest name, roughly: letters are about half as
+// wide as high.
+func (b *bitsPanel) labels() vg.Length {
+	longest := 0
+	for _, x := range b.scores {
+		longest = max(longest, len([]rune(x.name)))
+	}
+	return vg.Length(longest)*tickSize/2 + gap
+}
+
+// figures is the width of the column of figures, as a share of the dots': that
+// of five digits and a space.
+func (b *bitsPanel) figures() float64 {
+	column := 4 * tickSize
+	return min(1, max(0.2, float64(column/max(b.dots-column, 1))))
 }
 
 // limited sets the limit: what is worse than the unigram by a quarter is not
@@ -131,8 +149,8 @@ func (b *bitsPanel) plot() *plot.Plot {
 	p.X.Min, p.X.Max = padded(lo, hi, 0.07)
 	// The figures stand in a column to the right of the dots, where the axis
 	// has no ticks.
-	p.X.Tick.Marker = upTo{linearTicks{6}, p.X.Max}
-	p.X.Max += numbers * (p.X.Max - p.X.Min)
+	p.X.Tick.Marker = upTo{linearTicks{min(6, max(2, int(b.dots/(4*tickSize))))}, p.X.Max}
+	p.X.Max += b.figures() * (p.X.Max - p.X.Min)
 	p.Y.Min, p.Y.Max = -float64(b.rows)+0.4, 0.6
 	var ticks []plot.Tick
 	for i, x := range b.scores {
@@ -144,9 +162,6 @@ func (b *bitsPanel) plot() *plot.Plot {
 	p.Add(grid{x: true}, b)
 	return p
 }
-
-// numbers is the width of the column of figures, as a share of the dots'.
-const numbers = 0.33
 
 // upTo are the ticks of another Ticker up to a value.
 type upTo struct {
@@ -163,7 +178,7 @@ func (b *bitsPanel) Plot(c draw.Canvas, p *plot.Plot) {
 		x := tx(b.entropy)
 		c.StrokeLine2(draw.LineStyle{Color: black, Width: lineWidth, Dashes: []vg.Length{3, 2}}, x, c.Min.Y, x, c.Max.Y)
 	}
-	right := c.Min.X + (c.Max.X-c.Min.X)/(1+numbers)
+	right := c.Min.X + (c.Max.X-c.Min.X)/vg.Length(1+b.figures())
 	number := textStyle(tickSize, dark)
 	number.XAlign, number.YAlign = draw.XRight, draw.YCenter
 	for i, s := range b.scores {

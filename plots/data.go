@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strings"
 
@@ -48,14 +49,14 @@ func newScene(r Reader, c Common, f results.Filter) (*scene, error) {
 		if row.Experiment != all[0].Experiment {
 			return nil, fmt.Errorf("experiments %s and %s match %q, want one", all[0].Experiment, row.Experiment, f.Experiment)
 		}
-		if !row.Coder { // compressors know one mode only
+		if !row.Coder && shows(f.Mode, row.Mode) { // compressors know one mode only
 			modes[row.Mode] = true
 		}
 	}
 	others := 0 // predictors with a look of their own
 	for _, row := range all {
 		name := row.Predictor
-		if len(modes) > 1 && !row.Coder {
+		if !row.Coder && (len(modes) > 1 || !modes[row.Mode]) {
 			name += ", " + row.Mode
 		}
 		s.names[row.Predictor+"\x00"+row.Mode] = name
@@ -74,6 +75,12 @@ func newScene(r Reader, c Common, f results.Filter) (*scene, error) {
 	}
 	slices.SortStableFunc(s.board, func(a, b results.LeaderboardRow) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
 	return s, s.noteMissing(r)
+}
+
+// shows reports whether a figure with that filter of modes shows a mode.
+func shows(glob, mode string) bool {
+	ok, err := path.Match(glob, mode)
+	return glob == "" || ok && err == nil
 }
 
 // name is the series a row belongs to.
