@@ -30,8 +30,20 @@ func ScoreLearning(p Predictor, bits []float64, top []Symbol, xs []Symbol) error
 		Score(p, bits, top, xs)
 		return nil
 	}
+	if s, ok := p.(LearningScorer); ok && top == nil {
+		s.ScoreLearning(bits, top, xs)
+		return nil
+	}
 	scoreEach(p, bits, top, xs, l.Learn)
 	return nil
+}
+
+// A LearningScorer is a Learner that scores and learns in one pass.
+// ScoreLearning writes to bits[i] the loss of xs[i] and learns it, where top
+// is nil. Losses and model must equal those of Score and then Learn, symbol by
+// symbol, bit for bit.
+type LearningScorer interface {
+	ScoreLearning(bits []float64, top []Symbol, xs []Symbol)
 }
 
 // CanLearn says why p cannot be scored prequentially, or nil.

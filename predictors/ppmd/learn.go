@@ -30,6 +30,7 @@ func (p *ppmd) join() {
 // that had not seen it, and goes on to the next context.
 func (p *ppmd) update(w *walk) {
 	p.contexts = slices.Grow(p.contexts, p.order+1) // keeps pointers to states valid
+	p.touch(p.foundState(w).next)
 	start := p.adapt(w)
 	from, c := p.at, w.found.context
 	for i := from; i != c; i = p.contexts[i].suffix {
@@ -40,11 +41,23 @@ func (p *ppmd) update(w *walk) {
 		p.at = s.next
 		return
 	}
-	p.share(c, s)
-	fresh := p.advance(c, s, w.x, from != c)
+	below := p.share(c, s)
+	fresh := p.advance(c, s, below, w.x, from != c)
 	if from != c {
 		p.enter(from, c, s.freq(), state{next: fresh, key: w.x << 16}, start)
 	}
+}
+
+// touch loads what the next walk begins with, the context next, the first of
+// its states and its suffix, so that they come from memory while this symbol is
+// learned. To branch on what is loaded would be to wait for it.
+func (p *ppmd) touch(next uint32) {
+	if next >= uint32(len(p.contexts)) {
+		return
+	}
+	d := &p.contexts[next]
+	first := d.body.next & -one(d.n != 1)
+	p.touched = p.contexts[d.suffix].n + p.states[first].key
 }
 
 // adapt moves the estimators that w has looked at. It returns the frequency
@@ -93,10 +106,11 @@ func (p *ppmd) count(w *walk) *state {
 }
 
 // share adds half an occurrence of the symbol of s, a state of c, to the
-// suffix of c while it is rare in c.
-func (p *ppmd) share(c uint32, s *state) {
+// suffix of c while it is rare in c. It returns its state there if it has
+// looked for it.
+func (p *ppmd) share(c uint32, s *state) *state {
 	if c == root || s.freq() >= freqLimit/4 {
-		return
+		return nil
 	}
 	b := p.contexts[c].suffix
 	d := &p.contexts[b]
@@ -104,7 +118,7 @@ func (p *ppmd) share(c uint32, s *state) {
 		if d.body.freq() < 32 {
 			d.body.key++
 		}
-		return
+		return &d.body
 	}
 	all, i := p.of(d), p.rankIn(b, s.symbol())
 	if i > 0 && all[i].freq() >= all[i-1].freq() {
@@ -115,13 +129,14 @@ func (p *ppmd) share(c uint32, s *state) {
 		all[i].key += 2
 		d.body.key += 2
 	}
+	return &all[i]
 }
 
 // advance moves the place on from context c by its state s of x: to the
 // context that follows, made if the string has come twice now. It returns
 // what follows x in the contexts that have not seen it. fell says that there
-// are such.
-func (p *ppmd) advance(c uint32, s *state, x uint32, fell bool) (fresh uint32) {
+// below is the state of x in the suffix of c, or nil.
+func (p *ppmd) advance(c uint32, s, below *state, x uint32, fell bool) (fresh uint32) {
 	full := p.depth == p.order
 	if !full {
 		p.text = append(p.text, predictors.Symbol(x))
@@ -130,7 +145,7 @@ func (p *ppmd) advance(c uint32, s *state, x uint32, fell bool) (fresh uint32) {
 		p.at = s.next
 		p.depth++
 	} else {
-		p.make(c, s, x, full)
+		p.make(c, s, below, x, full)
 	}
 	if p.depth < p.order {
 		return raw | uint32(len(p.text))
@@ -150,12 +165,15 @@ func (p *ppmd) advance(c uint32, s *state, x uint32, fell bool) (fresh uint32) {
 //
 // The states of x whose contexts are not made all point to the same place of
 // the text, or above that to ends, where learning broke off.
-func (p *ppmd) make(c uint32, s *state, x uint32, full bool) {
+func (p *ppmd) make(c uint32, s, below *state, x uint32, full bool) {
 	once := append(p.once[:0], s)
 	base := uint32(root)
 	for p.depth++; c != root; {
 		c = p.contexts[c].suffix
-		t := p.find(c, x)
+		t := below
+		if below = nil; t == nil {
+			t = p.find(c, x)
+		}
 		p.depth--
 		if base = t.next; isContext(base) {
 			break

@@ -163,7 +163,7 @@ func (p *ppmd) ask(x uint32, probs []float64) float64 {
 			continue
 		}
 		all := p.of(d)
-		sum, _ := w.left(all)
+		sum := w.unmasked(all)
 		escape, _ := p.escape(c, masked, sum)
 		rest := sum + escape
 		total := float64(rest)

@@ -5,6 +5,7 @@ package ppmd
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"horizon/predictors"
 )
@@ -145,6 +146,7 @@ type ppmd struct {
 	learner bool
 	joined  bool // the text ends where the place is
 	walk    walk
+	touched uint32
 	once    [maxOrder + 1]*state // scratch of make
 	mixing
 }
@@ -206,12 +208,7 @@ func (p *ppmd) predict(probs []float64) {
 // mass, masks them and returns what is left for shorter contexts.
 func (p *ppmd) spread(probs []float64, c, masked uint32, mass float64) float64 {
 	w, all := &p.walk, p.of(&p.contexts[c])
-	sum := uint32(0)
-	for i := range all {
-		if w.masks[all[i].symbol()] != w.now {
-			sum += all[i].freq()
-		}
-	}
+	sum := w.unmasked(all)
 	escape, _ := p.escape(c, masked, sum)
 	total := float64(sum + escape)
 	for i := range all {
@@ -266,7 +263,29 @@ func (p *ppmd) Learn(x predictors.Symbol) {
 		return
 	}
 	p.join()
-	w := p.trace(uint32(x))
+	p.learn(p.trace(uint32(x)))
+}
+
+// ScoreLearning is −log₂ Prob and Learn of each symbol, without what lies
+// between them. The logarithms are taken together: so many are under way at
+// once.
+func (p *ppmd) ScoreLearning(bits []float64, _ []predictors.Symbol, xs []predictors.Symbol) {
+	const block = 512
+	for len(xs) > 0 {
+		n := min(block, len(xs))
+		for i, x := range xs[:n] {
+			bits[i] = p.Prob(x)
+			p.Learn(x)
+		}
+		for i, v := range bits[:n] {
+			bits[i] = -math.Log2(v)
+		}
+		bits, xs = bits[n:], xs[n:]
+	}
+}
+
+// learn learns the symbol of w.
+func (p *ppmd) learn(w *walk) {
 	w.known = false
 	if p.orders > 0 {
 		p.mixed(w)

@@ -158,6 +158,72 @@ func TestMixtureGains(t *testing.T) {
 	}
 }
 
+// ScoreLearning loses what Prob and then Learn lose, each on a walk of its own,
+// and learns the same model, over documents in blocks of any size.
+func TestScoreLearningIsProbAndLearn(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	binary := make([]byte, 30000)
+	for i := range binary {
+		binary[i] = byte(rng.NormFloat64()*20) + byte(i%4)*64
+	}
+	text := asSymbols([]byte(strings.Repeat("the cat sat on the mat and that was that; ", 60)))
+	for i := range text {
+		if rng.IntN(9) == 0 {
+			text[i] = predictors.Symbol(rng.IntN(256))
+		}
+	}
+	for _, c := range []struct {
+		Config
+		a        int
+		xs       symbols
+		restarts bool
+	}{
+		{Config{Order: 6, Memory: 1 << 22}, 256, text, false},
+		{Config{Order: 16, Memory: 1 << 22, MixOrder: 4}, 256, text, false},
+		{Config{Order: 6, Memory: 1 << 22}, 256, asSymbols(binary), false},
+		{Config{Order: 4, Memory: 1 << 17}, 256, asSymbols(binary), true},
+		{Config{Order: 2, Memory: 1 << 22}, 1, make(symbols, 1000), false},
+		{Config{Order: 12, Memory: 1 << 17}, 2, noise(rng, 2, 20000), true},
+		{Config{Order: 12, Memory: 1 << 17, MixOrder: 3}, 3, noise(rng, 3, 20000), true},
+		{Config{Order: 3, Memory: 1 << 22}, 40, skewed(rng, 40, 20000), false},
+		{Config{Order: 3, Memory: 1 << 24}, 3000, noise(rng, 3000, 3000), false},
+	} {
+		c.MixMemory = 1 << 16
+		fused, plain := mustNew(t, c.Config, c.a), mustNew(t, c.Config, c.a)
+		losses := make([]float64, len(c.xs))
+		for from := 0; from < len(c.xs); {
+			to := min(from+1+rng.IntN(2000), len(c.xs))
+			if err := predictors.ScoreLearning(fused, losses[from:to], nil, c.xs[from:to]); err != nil {
+				t.Fatal(err)
+			}
+			for i, x := range c.xs[from:to] {
+				want := -math.Log2(plain.Prob(x))
+				plain.walk.known = false
+				plain.Learn(x)
+				if got := losses[from+i]; got != want {
+					t.Fatalf("A = %d, %+v: symbol %d costs %v bits, want %v", c.a, c.Config, from+i, got, want)
+				}
+			}
+			if from = to; rng.IntN(3) == 0 {
+				fused.Reset()
+				plain.Reset()
+			}
+		}
+		var a, b bytes.Buffer
+		for p, to := range map[*ppmd]*bytes.Buffer{fused: &a, plain: &b} {
+			if err := predictors.Save(to, p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Equal(a.Bytes(), b.Bytes()) {
+			t.Errorf("A = %d, %+v: another model is learned", c.a, c.Config)
+		}
+		if c.restarts != (plain.restarts > 0) {
+			t.Errorf("A = %d, %+v: %d restarts", c.a, c.Config, plain.restarts)
+		}
+	}
+}
+
 func TestDecodes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
 	text := asSymbols([]byte(strings.Repeat("the cat sat on the mat and that was that; ", 40)))

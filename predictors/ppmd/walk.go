@@ -68,14 +68,24 @@ func (p *ppmd) trace(x uint32) *walk {
 		w.unmask(p.a)
 		w.masks[only] = w.now
 		c, masked = p.underBinary(), 1
-	} else {
-		w.unmask(p.a)
-	}
-	for !p.look(w, c, masked) {
+	} else if c != root {
+		if p.lookFirst(w, c) {
+			return w
+		}
 		d := &p.contexts[c]
+		w.unmask(p.a)
 		w.mask(p.of(d))
 		c, masked = p.skip(d.suffix, d.n), d.n
 	}
+	for c != root {
+		if p.lookNext(w, c, masked) {
+			return w
+		}
+		d := &p.contexts[c]
+		c, masked = p.skip(d.suffix, d.n), d.n
+	}
+	l := look{root, byContext, p.leftAtRoot(w, masked)}
+	w.take(l, p.of(&p.contexts[root]), p.rank[x])
 	return w
 }
 
@@ -116,39 +126,61 @@ func (m *model) skip(c, masked uint32) uint32 {
 	return c
 }
 
-// look looks for the walk's symbol in context c, where masked symbols are
-// ruled out.
-func (p *ppmd) look(w *walk, c, masked uint32) bool {
+// lookFirst looks for the walk's symbol in context c, of several symbols, none
+// of which is ruled out.
+func (p *ppmd) lookFirst(w *walk, c uint32) bool {
 	d := &p.contexts[c]
-	all := p.of(d)
-	sum, rank := uint32(0), uint32(len(all))
-	switch {
-	case c == root:
-		sum, rank = p.leftAtRoot(w, masked), p.rank[w.x]
-	case masked == 0:
-		if rank = p.rankIn(c, w.x); rank < uint32(len(all)) && d.n < uint32(p.a) {
-			sum = d.total() // its escape is in it
-			return w.take(look{c, byContext, sum}, all, rank)
+	all, sum := p.of(d), uint32(0)
+	l := look{c, byContext, d.total()} // its escape is in it
+	if d.n == uint32(p.a) {
+		l.total = sumOf(all)
+	}
+	for i := range all {
+		if all[i].symbol() == w.x {
+			w.take(l, all, uint32(i))
+			return true
 		}
-		sum = sumOf(all)
-	default:
-		sum, rank = w.left(all)
+		sum += all[i].freq()
 	}
-	escape, by := p.escape(c, masked, sum)
-	l := look{c, by, sum + escape}
-	if rank < uint32(len(all)) {
-		return w.take(l, all, rank)
-	}
-	w.prob = w.prob * float64(escape) / float64(l.total)
-	w.passed = append(w.passed, l)
+	w.pass(l, l.total-sum)
 	return false
 }
 
+// lookNext looks for it in a context where masked symbols are ruled out, and
+// rules out the others.
+func (p *ppmd) lookNext(w *walk, c, masked uint32) bool {
+	d := &p.contexts[c]
+	all := p.of(d)
+	escape, by := p.escape(c, masked, 0)
+	sum, rank := w.left(all)
+	l := look{c, by, sum + escape}
+	if rank < uint32(len(all)) {
+		w.take(l, all, rank)
+		return true
+	}
+	w.pass(l, escape)
+	return false
+}
+
+// pass goes on from a look by the escape.
+func (w *walk) pass(l look, escape uint32) {
+	w.prob = w.prob * float64(escape) / float64(l.total)
+	w.passed = append(w.passed, l)
+}
+
 // take ends the walk at a state.
-func (w *walk) take(l look, all []state, rank uint32) bool {
+func (w *walk) take(l look, all []state, rank uint32) {
 	w.found, w.rank = l, rank
 	w.prob = w.prob * float64(all[rank].freq()) / float64(l.total)
-	return true
+}
+
+// foundState is the state that w has found.
+func (p *ppmd) foundState(w *walk) *state {
+	d := &p.contexts[w.found.context]
+	if d.n == 1 {
+		return &d.body
+	}
+	return &p.states[d.body.next+w.rank]
 }
 
 // escape is the frequency of the escape from a context of several symbols,
@@ -174,18 +206,28 @@ func sumOf(all []state) uint32 {
 	return sum
 }
 
-// left sums the frequencies of the states not masked and finds the walk's
-// symbol.
-func (w *walk) left(all []state) (sum, rank uint32) {
-	rank = uint32(len(all))
+// unmasked sums the frequencies of the states not masked.
+func (w *walk) unmasked(all []state) (sum uint32) {
 	for i := range all {
-		x := all[i].symbol()
-		if x == w.x {
-			rank = uint32(i)
-		}
-		if w.masks[x] != w.now {
+		if w.masks[all[i].symbol()] != w.now {
 			sum += all[i].freq()
 		}
+	}
+	return sum
+}
+
+// left sums the frequencies of the states not masked, masks them and finds the
+// walk's symbol. Which are masked is hard to foretell, so nothing branches on it.
+func (w *walk) left(all []state) (sum, rank uint32) {
+	rank = uint32(len(all))
+	masks, now, x := w.masks, w.now, w.x
+	for i := range all {
+		y := all[i].symbol()
+		if y == x {
+			rank = uint32(i)
+		}
+		sum += all[i].freq() & -one(masks[y] != now)
+		masks[y] = now
 	}
 	return sum, rank
 }
