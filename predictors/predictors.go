@@ -90,6 +90,9 @@ type Describer interface{ Describe() map[string]float64 }
 // Data is what a predictor may learn from; test symbols never get here.
 type Data struct {
 	Train, Valid [][]Symbol // documents: contexts do not cross them
+	// Refit lets Train have a Learner learn the validation part too, once all
+	// that is tuned on it has been: text next to the test part is worth most.
+	Refit bool
 }
 
 // Symbols counts the symbols of the training part.

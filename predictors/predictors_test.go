@@ -367,3 +367,21 @@ func TestTrainDrawsALearningCurve(t *testing.T) {
 		t.Errorf("the last point is %v bits, the tuned predictor's loss %v", last, want)
 	}
 }
+
+func TestRefitLearnsTheValidationPart(t *testing.T) {
+	d := predictors.Data{Train: [][]symbol{{0, 0}}, Valid: [][]symbol{{1, 1, 2}, {2}}}
+	for _, refit := range []bool{false, true} {
+		c := &counts{n: make([]float64, 3), delta: 100}
+		d.Refit = refit
+		if err := predictors.Train(context.Background(), c, d, nil); err != nil {
+			t.Fatal(err)
+		}
+		want := []float64{2, 0, 0}
+		if refit {
+			want = []float64{2, 2, 2}
+		}
+		if !slices.Equal(c.n, want) || c.delta != 0.5 {
+			t.Errorf("refit = %v: counts %v, δ %v, want %v and the tuned 0.5", refit, c.n, c.delta, want)
+		}
+	}
+}

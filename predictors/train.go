@@ -16,7 +16,7 @@ const curveSample = 4096
 // Train fits p to d and leaves it reset. A Fitter fits itself; a Learner
 // learns every training document in turn from the empty context and is then
 // tuned, if it is a Tuner. Anything else has nothing to train. Whatever is
-// trained ends with a point of its learning curve.
+// trained ends with a point of its learning curve, measured before a refit.
 func Train(ctx context.Context, p Predictor, d Data, report func(Progress)) error {
 	if report == nil {
 		report = func(Progress) {}
@@ -46,6 +46,10 @@ func Train(ctx context.Context, p Predictor, d Data, report func(Progress)) erro
 	p.Reset()
 	if n := int64(d.Symbols()); err == nil && drawn < n {
 		curvePoint(p, d, n, report)
+	}
+	if d.Refit && learns && err == nil {
+		err = learn(ctx, p, l, Data{Train: d.Valid}, report)
+		p.Reset()
 	}
 	return err
 }

@@ -39,6 +39,7 @@ type job struct {
 	Digests      [3]string // of train, valid and test as planned
 
 	Protocol  metrics.Protocol
+	Refit     bool   // learn the validation part too, once tuned
 	Proof     bool   // encode and decode the test part
 	ModelFile string // where the trained model is, or goes if SaveModel
 	SaveModel bool
@@ -166,7 +167,7 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 		}
 	}
 	start := time.Now()
-	err = predictors.Train(ctx, p, predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs}, func(m predictors.Progress) {
+	err = predictors.Train(ctx, p, predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs, Refit: j.Refit}, func(m predictors.Progress) {
 		out.TrainSymbols = max(out.TrainSymbols, int(m.Symbols)) // more than the part has, over several epochs
 		if m.Metric != "" {
 			out.Curve = append(out.Curve, curvePoint{m.Metric, m.Symbols, time.Since(start).Seconds(), m.Value})

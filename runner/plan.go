@@ -154,11 +154,12 @@ func (p *plan) cell(c config.Corpus, mode string, pr config.Predictor, run confi
 	protocol := p.protocol(mode)
 	evaluate := evaluation(p.experiment.Evaluate, mode, run.Coder != nil, p.experiment.Seeds.Rollouts)
 	cell.Evaluate = string(evaluate)
-	trainKey := digest(pr.Kind, pr.Version, run.Params, seed, digests[:2], source)
+	refit := p.experiment.Evaluate.Refit && run.Coder == nil
+	trainKey := digest(pr.Kind, pr.Version, run.Params, seed, digests[:2], source, refit)
 	cell.Key = digest(trainKey, digests[2], evaluate)
 	cell.job = job{Key: cell.Key, TrainKey: trainKey, Kind: pr.Kind, Config: mustJSON(settings(run)), Seed: seed,
 		CorpusKind: c.Kind, CorpusConfig: mustJSON(c.Config), CorpusEnv: p.corpusEnv(c), Digests: digests,
-		Protocol: protocol, Proof: p.experiment.Evaluate.Proof}
+		Protocol: protocol, Refit: refit, Proof: p.experiment.Evaluate.Proof}
 	return cell
 }
 
@@ -183,6 +184,9 @@ func evaluation(e config.Evaluate, mode string, coder bool, seed uint64) json.Ra
 		return json.RawMessage(`{"mode":"frozen"}`)
 	}
 	v := map[string]any{"mode": mode, "block": e.Block, "context": e.Context, "top1": e.Top1, "proof": e.Proof}
+	if e.Refit {
+		v["refit"] = true
+	}
 	if e.Context == config.Continue {
 		v["context_symbols"] = e.ContextSymbols
 	}

@@ -107,6 +107,7 @@ type Evaluate struct {
 	ContextSymbols int               `toml:"context_symbols"` // taken over by Continue, ≥ 1
 	Proof          bool              `toml:"proof"`           // decode what was encoded
 	Top1           bool              `toml:"top1"`            // accuracy of the most probable symbol
+	Refit          bool              `toml:"refit"`           // what learns symbol by symbol learns the validation part too, once tuned
 }
 
 // What Evaluate.Mode and Evaluate.Context may be.

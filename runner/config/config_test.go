@@ -70,6 +70,7 @@ context = "continue"
 context_symbols = 10
 proof = true
 top1 = false
+refit = true
 [limits]
 workers = 2
 cells = 7
@@ -82,7 +83,7 @@ width = 8
 	got := e.document()
 	want := document{1, "quickstart", "Four families", true,
 		Seeds{8, OneOrMore[uint64]{1, 2, 3}, 21, 6},
-		Evaluate{OneOrMore[string]{Prequential, Frozen}, []int{1, 3}, 0, 2, 1, Continue, 10, true, false},
+		Evaluate{OneOrMore[string]{Prequential, Frozen}, []int{1, 3}, 0, 2, 1, Continue, 10, true, false, true},
 		Limits{2, 7, 90 * time.Minute, 3 << 29}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -395,6 +396,7 @@ evaluate.context = "empty" # default
 evaluate.context_symbols = 4096 # default
 evaluate.proof = false # default
 evaluate.top1 = true # default
+evaluate.refit = false # default
 limits.workers = 0 # default
 limits.cells = 1000 # default
 limits.time = "5m0s" # --set limits.time=5m
