@@ -146,7 +146,7 @@ type ppmd struct {
 	learner bool
 	joined  bool // the text ends where the place is
 	walk    walk
-	touched uint32
+	touched uint32               // keeps the loads of touch from being dropped
 	once    [maxOrder + 1]*state // scratch of make
 	mixing
 }
@@ -275,7 +275,11 @@ func (p *ppmd) ScoreLearning(bits []float64, _ []predictors.Symbol, xs []predict
 		n := min(block, len(xs))
 		for i, x := range xs[:n] {
 			bits[i] = p.Prob(x)
-			p.Learn(x)
+			if p.joined {
+				p.learn(&p.walk)
+			} else { // at a start
+				p.Learn(x)
+			}
 		}
 		for i, v := range bits[:n] {
 			bits[i] = -math.Log2(v)
