@@ -81,7 +81,7 @@ func TestTinyShakespeare(t *testing.T) {
 		config        predictors.Config
 		frozen, after float64 // at most, in bits a symbol
 	}{
-		{"infini-gram", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, 2.21, 0},
+		{"infini-gram", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, 2.21, 2.04},
 		{"memoizer, ukn", DefaultMemoizer(), 2.21, 2.04},
 		{"memoizer, particle", &MemoizerConfig{Inference: "particle", Rate: 0.005, Concentration: 1, Depth: 1024}, 2.18, 2.0},
 		{"infini-kneser-ney", DefaultInfiniKN(), 2.145, 1.982},
@@ -122,7 +122,8 @@ func TestGrowth(t *testing.T) {
 		config predictors.Config
 		learns bool
 	}{
-		{"infini-gram", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, false},
+		{"infini-gram, fitted", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, false},
+		{"infini-gram", &InfiniGramConfig{Backoff: "witten-bell", Tau: 13}, true},
 		{"memoizer, ukn", DefaultMemoizer(), true},
 		{"memoizer, particle", &MemoizerConfig{Inference: "particle", Rate: 0.005, Depth: 1024}, true},
 		{"infini-kneser-ney", DefaultInfiniKN(), true},

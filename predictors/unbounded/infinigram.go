@@ -2,6 +2,7 @@ package unbounded
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -35,11 +36,20 @@ import (
 // comes; the longest that is not empty is c_L. There are as many intervals as
 // different N_l: about log n in text, up to n in a run of one symbol.
 //
-// There is no Learn: the array is static, and prequential scoring is refused.
+// Learn leaves the array as it is. The symbols learned are a second text, kept
+// as the tree of its contexts, which grows by a symbol at a time and counts
+// exactly (infinigram_learned.go). N_l and n_l are sums over both texts, T_l is
+// the size of the union, and L the longer of the two matches. No occurrence
+// straddles the border: the learned text begins a new document, and so does
+// what is learned after Reset. What is learned after Observe has as its context
+// the longest suffix of the past that the learned text had. τ stays as fitted.
 //
 // Fit is O(n) (suffixarray.go). Prob and Observe are O(levels · log n), Predict
 // O(different followers of the levels · log n); T_l of wide intervals are
-// remembered. Space is 8 bytes a symbol, 1/4 byte more while fitting.
+// remembered. Once symbols were learned, all take O(longest learned match) in
+// addition, and Learn does: a run of n equal symbols takes n²/2 steps. Space is
+// 8 bytes a fitted symbol, 1/4 byte more while fitting, and about 120 bytes a
+// learned one, of which the counts of Kneser and Ney are not needed here.
 
 // An InfiniGramConfig configures the kind "infini-gram".
 type InfiniGramConfig struct {
@@ -68,7 +78,7 @@ func (c *InfiniGramConfig) New(env predictors.Env) (predictors.Predictor, error)
 	if !(c.Tau >= 0 && c.Tau <= rule.most) {
 		return nil, fmt.Errorf("infini-gram: tau = %v, want > 0 and at most %v, or 0 to tune it on the validation part", c.Tau, rule.most)
 	}
-	g := &array{a: env.Alphabet, rule: rule, tau: c.Tau, tune: c.Tau == 0}
+	g := &array{learned: newLearned(env.Alphabet), a: env.Alphabet, rule: rule, tau: c.Tau, tune: c.Tau == 0}
 	if g.tune {
 		g.tau = rule.start
 	}
@@ -105,8 +115,9 @@ type array struct {
 	sa   []int32
 	from int // sa[from:] are the suffixes that begin with a symbol
 	// first[x] is where the suffixes that begin with x begin; first[a] the end.
-	first []int32
-	kinds int // of the empty context
+	first   []int32
+	learned learned
+	kinds   int // of the empty context, in both texts
 }
 
 // index sorts the text.
@@ -142,38 +153,47 @@ func (g *array) index(text []int32) {
 	}
 	g.kinds = 0
 	for x := range g.a {
-		if g.first[x+1] > 0 {
+		g.first[x+1] += g.first[x]
+		if g.occurs(symbol(x)) {
 			g.kinds++
 		}
-		g.first[x+1] += g.first[x]
 	}
 }
 
 // A level is an interval of the array: the occurrences of a context, without
 // those at a document's end. length is the shortest with these occurrences.
-type level struct {
-	low, high int32
-	length    int32
-	kinds     int32 // different followers; 0 is not yet known
+type level struct{ low, high, length int32 }
+
+// reading is how the fitted text matches the past.
+type reading struct {
+	levels []level // from the empty context on, ever narrower
+	reach  int32   // the longest match, which has the last level's occurrences
 }
 
 type infiniGram struct {
 	*array
-	levels []level // from the empty context on, ever narrower
-	seen   []level // those of Prob's symbol, ready for Observe
-	of     int     // which symbol, -1 for none
-	memo   []level // kinds of wide intervals, by hash
+	reading
+	pen         // the same in the learned text
+	fork   bool // forks do not learn
+	seen   reading
+	of     int // seen is reading after this symbol, for Observe; -1 for none
+	layers []layer
+	joined bool     // layers are up to date
+	path   []uint32 // scratch of join
+	memo   []note   // of wide layers, by hash
 }
 
 func (p *infiniGram) Alphabet() int { return p.a }
 
 func (p *infiniGram) Reset() {
-	p.of = -1
-	p.levels = append(p.levels[:0], level{0, int32(len(p.sa)), 0, int32(p.kinds)})
+	p.of, p.joined = -1, false
+	p.reading = reading{append(p.levels[:0], level{0, int32(len(p.sa)), 0}), 0}
+	p.lift(p.learned.tree)
 }
 
 func (p *infiniGram) Fork() predictors.Predictor {
-	f := &infiniGram{array: p.array, levels: make([]level, len(p.levels), len(p.levels)+8), of: -1}
+	f := &infiniGram{array: p.array, reading: p.reading, pen: p.pen, fork: true, of: -1}
+	f.levels = make([]level, len(p.levels), len(p.levels)+8)
 	copy(f.levels, p.levels)
 	return f
 }
@@ -245,91 +265,71 @@ func (g *array) trim(low, high, length int32) (int32, int32) {
 }
 
 // advance narrows every level by x, into out. The occurrences of a context
-// followed by x are those of the context one longer.
-func (p *infiniGram) advance(out []level, x symbol) []level {
-	out = append(out[:0], level{0, int32(len(p.sa)), 0, int32(p.kinds)})
+// followed by x are those of the context one longer. Contexts that share a
+// level are as long as the next, less one.
+func (p *infiniGram) advance(out reading, x symbol) reading {
+	out.levels = append(out.levels[:0], level{0, int32(len(p.sa)), 0})
 	for _, v := range p.levels {
-		if v.low == v.high {
-			break
+		low, high := v.low, v.low
+		if v.low < v.high {
+			low, high = p.narrow(v.low, v.high, v.length, x)
+			low, high = p.trim(low, high, v.length+1)
 		}
-		low, high := p.narrow(v.low, v.high, v.length, x)
-		low, high = p.trim(low, high, v.length+1)
 		if low == high {
-			break
+			out.reach = v.length
+			return out
 		}
-		if last := &out[len(out)-1]; last.high-last.low > high-low {
-			out = append(out, level{low, high, v.length + 1, 0})
+		if last := &out.levels[len(out.levels)-1]; last.high-last.low > high-low {
+			out.levels = append(out.levels, level{low, high, v.length + 1})
 		}
 	}
+	out.reach = p.reach + 1
 	return out
 }
 
-func (p *infiniGram) Observe(x symbol) {
+// follow moves on in the fitted text.
+func (p *infiniGram) follow(x symbol) {
 	if p.of != int(x) {
 		p.seen = p.advance(p.seen, x)
 	}
-	p.levels, p.seen, p.of = p.seen, p.levels, -1
+	p.reading, p.seen, p.of, p.joined = p.seen, p.reading, -1, false
 }
 
-// followers is T, remembered with the level and, for wide ones, by interval.
-func (p *infiniGram) followers(v *level) int32 {
-	if v.kinds > 0 || v.low == v.high {
-		return v.kinds
-	}
-	const wide, size = 32, 1 << 12
-	var m *level
-	if v.high-v.low >= wide {
-		if p.memo == nil {
-			p.memo = make([]level, size)
-		}
-		m = &p.memo[home(uint32(v.low), uint32(v.high), 64-12)]
-		if m.low == v.low && m.high == v.high && m.length == v.length {
-			v.kinds = m.kinds
-			return v.kinds
-		}
-	}
-	for i := v.low; i < v.high; v.kinds++ {
-		i = p.upper(i, v.high, v.length, p.at(i, v.length))
-	}
-	if m != nil {
-		*m = *v
-	}
-	return v.kinds
+func (p *infiniGram) Observe(x symbol) {
+	p.follow(x)
+	p.move(p.learned.tree, x)
 }
 
 // pull is the weight of the shorter contexts against N.
-func (p *infiniGram) pull(i int, v *level) float64 {
+func (p *infiniGram) pull(i int, v *layer) float64 {
 	switch {
 	case p.rule.name == dirichlet:
 		return p.tau
 	case p.rule.name == longest && i == 0:
-		return float64(p.kinds)
+		return float64(p.followers(v))
 	case p.rule.name == longest:
-		n := float64(v.high - v.low)
-		return n * p.tau / (1 - p.tau)
+		return float64(v.total) * p.tau / (1 - p.tau)
 	}
 	return p.tau * float64(p.followers(v))
 }
 
-// skips reports whether level i has no part: between the longest and none.
-func (p *infiniGram) skips(i int) bool {
-	return p.rule.name == longest && i > 0 && i < len(p.levels)-1
-}
+// skips reports whether layer i of n has no part: between the longest and none.
+func (g *array) skips(i, n int) bool { return g.rule.name == longest && i > 0 && i < n-1 }
 
-// Prob goes from the empty context to the longest, narrowing each by x.
+// Prob goes from the empty context to the longest, looking x up in each.
 func (p *infiniGram) Prob(x symbol) float64 {
 	if p.of != int(x) {
 		p.seen, p.of = p.advance(p.seen, x), int(x)
 	}
 	prob := 1 / float64(p.a)
-	for i := range p.levels {
-		v := &p.levels[i]
-		if v.low == v.high || p.skips(i) {
+	layers := p.join()
+	for i := range layers {
+		v := &layers[i]
+		if p.skips(i, len(layers)) {
 			continue
 		}
-		low, high := p.narrow(v.low, v.high, v.length, x)
 		w := p.pull(i, v)
-		prob = (float64(high-low) + w*prob) / (float64(v.high-v.low) + w)
+		prob = (float64(p.occurred(v, x)) + w*prob) / (float64(v.total) + w)
 	}
 	return prob
 }
@@ -338,24 +338,15 @@ func (p *infiniGram) Prob(x symbol) float64 {
 func (p *infiniGram) Predict(probs []float64) {
 	clear(probs)
 	weight := 1.0
-	for i := len(p.levels) - 1; i >= 0; i-- {
-		v := &p.levels[i]
-		if v.low == v.high || p.skips(i) {
+	layers := p.join()
+	for i := len(layers) - 1; i >= 0; i-- {
+		v := &layers[i]
+		if p.skips(i, len(layers)) {
 			continue
 		}
 		w := p.pull(i, v)
-		share := weight / (float64(v.high-v.low) + w)
-		for j := v.low; j < v.high; {
-			s := p.at(j, v.length)
-			next := v.high
-			if v.length == 0 {
-				next = p.first[s]
-			} else {
-				next = p.upper(j, v.high, v.length, s)
-			}
-			probs[s-1] += share * float64(next-j)
-			j = next
-		}
+		share := weight / (float64(v.total) + w)
+		p.spread(probs, v, share)
 		weight = share * w
 	}
 	for x := range probs {
@@ -363,17 +354,42 @@ func (p *infiniGram) Predict(probs []float64) {
 	}
 }
 
-// State is the intervals.
+// spread adds share to probs for each time a symbol followed v.
+func (p *infiniGram) spread(probs []float64, v *layer, share float64) {
+	for j := v.low; j < v.high; {
+		s := p.at(j, v.length)
+		next := v.high
+		if v.length == 0 {
+			next = p.first[s]
+		} else {
+			next = p.upper(j, v.high, v.length, s)
+		}
+		probs[s-1] += share * float64(next-j)
+		j = next
+	}
+	if v.count > 0 {
+		p.learned.spread(probs, v.node, share)
+	}
+}
+
+// State is the intervals and, if there is a learned text, the place in it. The
+// longest match matters only beside another.
 func (p *infiniGram) State(b []byte) []byte {
 	for _, v := range p.levels {
-		for _, n := range [...]int32{v.low, v.high, v.length} {
-			b = append(b, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
-		}
+		b = binary.LittleEndian.AppendUint32(b, uint32(v.low))
+		b = binary.LittleEndian.AppendUint32(b, uint32(v.high))
+		b = binary.LittleEndian.AppendUint32(b, uint32(v.length))
+	}
+	if p.learned.learned > 0 {
+		b = binary.LittleEndian.AppendUint32(b, uint32(p.reach))
+		b = binary.LittleEndian.AppendUint32(b, p.node)
+		b = binary.LittleEndian.AppendUint64(b, uint64(p.length))
 	}
 	return b
 }
 
-// Fit sorts the training text and tunes τ on the validation part.
+// Fit sorts the training text, in place of what was fitted or learned, and
+// tunes τ on the validation part.
 func (p *infiniGram) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
 	n := len(d.Train)
 	for _, doc := range d.Train {
@@ -393,6 +409,7 @@ func (p *infiniGram) Fit(ctx context.Context, d predictors.Data, report func(pre
 		}
 		text = append(text, 0)
 	}
+	p.learned.clear()
 	p.index(text)
 	p.memo = nil
 	p.Reset()
@@ -403,8 +420,11 @@ func (p *infiniGram) Fit(ctx context.Context, d predictors.Data, report func(pre
 	return p.choose(ctx, d.Valid)
 }
 
-// evidence is one level of one symbol's prediction: n(x), N and T.
-type evidence struct{ n, total, kinds int32 }
+// evidence is one layer of one symbol's prediction: n(x), N and T.
+type evidence struct {
+	n, total int64
+	kinds    int32
+}
 
 // choose sets τ to the value with the least loss on the first validation
 // symbols: a grid of ten values a decade, then golden sections. The counts are
@@ -419,11 +439,10 @@ func (p *infiniGram) choose(ctx context.Context, docs [][]symbol) error {
 			if len(ends)%4096 == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-			for i := range f.levels {
-				v := &f.levels[i]
-				low, high := f.narrow(v.low, v.high, v.length, x)
-				if v.low < v.high && !f.skips(i) {
-					all = append(all, evidence{high - low, v.high - v.low, f.followers(v)})
+			layers := f.join()
+			for i := range layers {
+				if v := &layers[i]; !f.skips(i, len(layers)) {
+					all = append(all, evidence{f.occurred(v, x), v.total, f.followers(v)})
 				}
 			}
 			ends = append(ends, len(all))
@@ -458,12 +477,12 @@ func (p *infiniGram) within(tau float64) float64 { return min(tau, p.rule.most) 
 
 // price is the loss in nats under τ.
 func (p *infiniGram) price(all []evidence, ends []int, tau float64) float64 {
-	q := infiniGram{array: &array{a: p.a, rule: p.rule, tau: p.within(tau), kinds: p.kinds}}
+	q := infiniGram{array: &array{a: p.a, rule: p.rule, tau: p.within(tau)}}
 	loss, at := 0.0, 0
 	for _, end := range ends {
 		prob := 1 / float64(p.a)
 		for i, e := range all[at:end] {
-			w := q.pull(i, &level{high: e.total, kinds: e.kinds})
+			w := q.pull(i, &layer{total: e.total, kinds: e.kinds})
 			prob = (float64(e.n) + w*prob) / (float64(e.total) + w)
 		}
 		loss -= math.Log(prob)
@@ -472,17 +491,17 @@ func (p *infiniGram) price(all []evidence, ends []int, tau float64) float64 {
 	return loss
 }
 
-// Describe reports τ and the symbols.
+// Describe reports τ and the symbols of both texts.
 func (g *array) Describe() map[string]float64 {
-	return map[string]float64{"tau": g.tau, "symbols": float64(len(g.sa))}
+	return map[string]float64{"tau": g.tau, "symbols": float64(len(g.sa)) + float64(g.learned.learned)}
 }
 
-// Bytes counts text and array.
+// Bytes counts text, array and tree.
 func (g *array) Bytes() int64 {
-	return 8 + 4*int64(cap(g.text)+cap(g.sa)+cap(g.first))
+	return 8 + 4*int64(cap(g.text)+cap(g.sa)+cap(g.first)+cap(g.learned.totals)) + g.learned.bytes()
 }
 
-// WriteTo writes the text and τ; ReadFrom sorts again.
+// WriteTo writes the texts and τ; ReadFrom sorts and counts again.
 func (g *array) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, g.fields) }
 
 // ReadFrom replaces them.
@@ -492,6 +511,7 @@ func (g *array) fields(a *predictors.Archive) {
 	text, tau := g.text, g.tau
 	predictors.Slice(a, &text)
 	predictors.Value(a, &tau)
+	g.learned.save(a)
 	if !a.Reading() || a.Err() != nil {
 		return
 	}
