@@ -269,6 +269,15 @@ func (c *climber) maximizeEdges() {
 	for k, v := range c.total {
 		c.move[k] = (v + each) / (left[k/n%n] + 1)
 	}
+	c.weigh(left)
+}
+
+// weigh derives what follows from the rows: their sums, and what they weigh,
+// which is this many transitions and the prior.
+func (c *climber) weigh(left []float64) {
+	for i, v := range left {
+		c.unit[i] = v + 1
+	}
 	c.sum()
 }
 
@@ -287,7 +296,7 @@ func (c *climber) maximizeStates() {
 		b := (emitted[i*c.a+k/(n*n)] + 1/float64(c.a)) / (left[i] + 1)
 		c.move[k] = b * ((to[k%(n*n)] + 1/float64(n)) / (left[i] + 1))
 	}
-	c.sum()
+	c.weigh(left)
 }
 
 // settle gives the law the first belief it predicts with.
@@ -310,6 +319,9 @@ func (l *law) stationary() []float64 {
 		pi[i] = 1 / float64(n)
 	}
 	power, square := slices.Clone(l.turn), make([]float64, n*n)
+	for i, v := range l.left {
+		scale(power[i*n:(i+1)*n], 1/v)
+	}
 	for range 40 {
 		for i := range n {
 			row := square[i*n : (i+1)*n]
@@ -337,7 +349,7 @@ func (l *law) loss(s set) float64 {
 }
 
 // random is a law to begin with: symbols as frequent as in the data, every
-// probability times a random factor of mean one.
+// probability times a random factor of mean one. It weighs as much as a prior.
 func (m *model) random(data set, restart int) *law {
 	rng := rand.New(rand.NewPCG(m.seed, uint64(restart)))
 	l := newLaw(m.a, m.n)
@@ -356,6 +368,7 @@ func (m *model) random(data set, restart int) *law {
 			c.total[k] = often[k/(m.n*m.n)] * rng.ExpFloat64()
 		}
 		c.maximizeEdges()
+		l.weighPrior()
 		return l
 	}
 	emit, to := make([]float64, m.n*m.a), make([]float64, m.n*m.n)
@@ -369,7 +382,15 @@ func (m *model) random(data set, restart int) *law {
 		c.total[k] = emit[k/m.n%m.n*m.a+k/(m.n*m.n)] * to[k%(m.n*m.n)]
 	}
 	c.maximizeStates()
+	l.weighPrior()
 	return l
+}
+
+// weighPrior makes each state weigh as much as the prior of weight one.
+func (l *law) weighPrior() {
+	for i := range l.unit {
+		l.unit[i] = 1
+	}
 }
 
 // sampleSize is how many symbols restarts are compared on: about as much work
@@ -476,5 +497,7 @@ func (l *law) copyTo(to *law) *law {
 	copy(to.emit, l.emit)
 	copy(to.turn, l.turn)
 	copy(to.start, l.start)
+	copy(to.unit, l.unit)
+	copy(to.left, l.left)
 	return to
 }

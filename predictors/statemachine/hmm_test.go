@@ -324,3 +324,269 @@ func TestDamagedHMM(t *testing.T) {
 	mustTrain(t, p, predictors.Data{Train: []symbols{noise(rand.New(rand.NewPCG(2, 2)), 3, 500)}})
 	survive(t, p, TinyHMM())
 }
+
+// expected is the expected number of transitions of l in the documents,
+// hidden path by hidden path, laid out as law.move.
+func expected(l *law, docs []symbols) []float64 {
+	counts := make([]float64, l.a*l.n*l.n)
+	for _, xs := range docs {
+		total := probability(l, xs)
+		paths(l, l.start, xs, func(path []int, p float64) {
+			for t, x := range xs {
+				counts[(int(x)*l.n+path[t])*l.n+path[t+1]] += p / total
+			}
+		})
+	}
+	return counts
+}
+
+// share is what each of the numbers is of their sum.
+func share(ns []float64) []float64 {
+	sum, out := 0.0, slices.Clone(ns)
+	for _, v := range ns {
+		sum += v
+	}
+	for i := range out {
+		out[i] /= sum
+	}
+	return out
+}
+
+// A quasiBayes learns by the definition: weights are kept as such, and T^x is
+// made anew from them for every symbol. In form "edge" emit is unused.
+type quasiBayes struct {
+	a, n       int
+	edge       bool
+	emit, turn [][]float64 // N of row i: [x], and [j] or [x·S + j]
+	eta        []float64
+}
+
+// transition is T^x[i,j].
+func (q *quasiBayes) transition(x, i, j int) float64 {
+	if q.edge {
+		return share(q.turn[i])[x*q.n+j]
+	}
+	return share(q.emit[i])[x] * share(q.turn[i])[j]
+}
+
+func (q *quasiBayes) prob(x int) (p float64) {
+	for i, w := range q.eta {
+		for j := range q.n {
+			p += w * q.transition(x, i, j)
+		}
+	}
+	return p
+}
+
+func (q *quasiBayes) learn(x int) {
+	p, eta := q.prob(x), make([]float64, q.n)
+	xi := make([][]float64, q.n)
+	for i, w := range q.eta {
+		xi[i] = make([]float64, q.n)
+		for j := range xi[i] {
+			xi[i][j] = w * q.transition(x, i, j) / p
+			eta[j] += xi[i][j]
+		}
+	}
+	for i, row := range xi {
+		for j, v := range row {
+			if q.edge {
+				q.turn[i][x*q.n+j] += v
+			} else {
+				q.emit[i][x] += v
+				q.turn[i][j] += v
+			}
+		}
+	}
+	q.eta = eta
+}
+
+// newQuasiBayes has weights that are these counts of transitions, and priors
+// of weight one with the means of prior.
+func newQuasiBayes(edge bool, start []float64, counts []float64, prior *law) *quasiBayes {
+	a, n := prior.a, prior.n
+	q := &quasiBayes{a: a, n: n, edge: edge, eta: slices.Clone(start)}
+	for i := range n {
+		emit, turn := slices.Clone(prior.emit[i*a:(i+1)*a]), slices.Clone(prior.turn[i*n:(i+1)*n])
+		if edge {
+			turn = make([]float64, a*n)
+		}
+		for x := range a {
+			for j := range n {
+				c := counts[(x*n+i)*n+j]
+				if edge {
+					turn[x*n+j] = c + prior.move[(x*n+i)*n+j]
+				} else {
+					emit[x] += c
+					turn[j] += c
+				}
+			}
+		}
+		q.emit, q.turn = append(q.emit, emit), append(q.turn, turn)
+	}
+	return q
+}
+
+// From nothing and after an iteration of training, over two documents.
+func TestHMMLearnsByItsDefinition(t *testing.T) {
+	const a = 3
+	rng := rand.New(rand.NewPCG(6, 6))
+	docs := []symbols{noise(rng, a, 5), noise(rng, a, 4), noise(rng, a, 3)}
+	for _, form := range []string{"edge", "state"} {
+		for _, n := range []int{1, 3, 5} {
+			for _, trained := range []bool{false, true} {
+				edge := form == "edge"
+				p := mustNew(t, &HMMConfig{States: n, Form: form, Restarts: 1, Iterations: 1}, a).(*hmm)
+				twin := newQuasiBayes(edge, p.start, make([]float64, a*n*n), p.law)
+				if trained {
+					counts := expected(p.random(cut(docs, math.MaxInt), 0), docs)
+					mustTrain(t, p, predictors.Data{Train: docs})
+					twin = newQuasiBayes(edge, p.start, counts, newLaw(a, n))
+				}
+				for i := range 200 {
+					if i == 100 {
+						p.Reset()
+						twin.eta = slices.Clone(p.start)
+					}
+					for y := range a {
+						if got, want := p.Prob(predictors.Symbol(y)), twin.prob(y); math.Abs(got-want) > 1e-12 {
+							t.Fatalf("form %s, S = %d, trained %v: after %d symbols P(%d) = %v, want %v", form, n, trained, i, y, got, want)
+						}
+					}
+					x := rng.IntN(min(a, 1+i/20)) // what is frequent changes
+					p.Learn(predictors.Symbol(x))
+					twin.learn(x)
+				}
+				for i, w := range p.unit {
+					for k, v := range twin.turn[i] {
+						got := w
+						if edge {
+							got *= p.move[(k/n*n+i)*n+k%n]
+						} else {
+							got *= p.turn[i*n+k]
+						}
+						if math.Abs(got-v) > 1e-12*(1+v) {
+							t.Errorf("form %s, S = %d, trained %v: weight %d of state %d = %v, want %v", form, n, trained, k, i, got, v)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// k steps ahead and the stationary law divide by what was learned, too.
+func TestHMMLooksAheadAfterLearning(t *testing.T) {
+	const a = 3
+	for _, form := range []string{"edge", "state"} {
+		p := mustNew(t, &HMMConfig{States: 4, Form: form, Restarts: 1, Iterations: 1}, a).(*hmm)
+		for _, x := range noise(rand.New(rand.NewPCG(3, 4)), a, 100) {
+			p.Learn(x)
+		}
+		got, want := [][]float64{make([]float64, a), make([]float64, a)}, make([]float64, a)
+		p.PredictAhead(got, []int{2, 400})
+		q := make([]float64, a)
+		for x := range predictors.Symbol(a) {
+			f := p.Fork()
+			f.Observe(x)
+			f.Predict(q)
+			for y, v := range q {
+				want[y] += p.Prob(x) * v
+			}
+		}
+		far := make([]float64, a)
+		p.mix(far, p.stationary())
+		for y := range want {
+			if math.Abs(got[0][y]-want[y]) > 1e-12 || math.Abs(got[1][y]-far[y]) > 1e-9 {
+				t.Errorf("form %s: P(%d) in 2 and 400 steps = %v and %v, want %v and %v", form, y, got[0][y], got[1][y], want[y], far[y])
+			}
+		}
+	}
+}
+
+// What has learned is saved to the bit: the copy predicts and learns alike.
+func TestHMMSavesWhatItLearned(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 1))
+	for _, form := range []string{"edge", "state"} {
+		c := &HMMConfig{States: 4, Form: form, Restarts: 1, Iterations: 5}
+		p, q := mustNew(t, c, 3), mustNew(t, c, 3)
+		mustTrain(t, p, predictors.Data{Train: []symbols{noise(rng, 3, 300)}})
+		meanLearning(t, p, noise(rng, 3, 300))
+		var b bytes.Buffer
+		if err := predictors.Save(&b, p); err != nil {
+			t.Fatal(err)
+		}
+		if err := predictors.Load(&b, q); err != nil {
+			t.Fatal(err)
+		}
+		p.Reset()
+		xs := noise(rng, 3, 300)
+		if got, want := meanLearning(t, q, xs), meanLearning(t, p, xs); got != want {
+			t.Errorf("form %s: the copy loses %v bits while learning, want %v", form, got, want)
+		}
+		survive(t, p, c)
+	}
+}
+
+// A coin that was fair lands on one side nine times out of ten: a learner
+// finds out, and so does one that begins from nothing.
+func TestHMMLearnsARegimeChange(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	coin := func(p float64, n int) symbols {
+		xs := make(symbols, n)
+		for i := range xs {
+			if rng.Float64() < p {
+				xs[i] = 1
+			}
+		}
+		return xs
+	}
+	for _, form := range []string{"edge", "state"} {
+		p := mustNew(t, &HMMConfig{States: 2, Form: form, Restarts: 2, Iterations: 20, Tolerance: 1e-6}, 2)
+		mustTrain(t, p, predictors.Data{Train: []symbols{coin(0.5, 2000)}})
+		test := coin(0.9, 2000)
+		frozen := mean(p.Fork(), test)
+		if learning := meanLearning(t, p, test); !(learning < frozen-0.15) {
+			t.Errorf("form %s: %.4f bits learning, %.4f frozen", form, learning, frozen)
+		}
+
+		p = mustNew(t, &HMMConfig{States: 4, Form: form, Restarts: 1, Iterations: 1}, 2)
+		ideal := 0.0
+		for _, x := range test {
+			ideal -= math.Log2([]float64{0.1, 0.9}[x]) / float64(len(test))
+		}
+		if got := meanLearning(t, p, test); !(got < ideal+0.02) {
+			t.Errorf("form %s: from nothing %.4f bits, who knows the coin %.4f", form, got, ideal)
+		}
+	}
+}
+
+// What training found in an order-1 source, learning on does not lose: a
+// symbol is repeated with probability 0.9, which is 0.469 bits.
+func TestHMMKeepsWhatTrainingFound(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 1))
+	xs := make(symbols, 20000)
+	for i := range xs[1:] {
+		xs[i+1] = xs[i]
+		if rng.Float64() < 0.1 {
+			xs[i+1] ^= 1
+		}
+	}
+	for _, form := range []string{"edge", "state"} {
+		p := mustNew(t, &HMMConfig{States: 4, Form: form, Restarts: 2, Iterations: 20, Tolerance: 1e-6}, 2)
+		mustTrain(t, p, predictors.Data{Train: []symbols{xs[:2000]}})
+		frozen := mean(p.Fork(), xs[2000:])
+		if learning := meanLearning(t, p, xs[2000:]); !(learning < frozen+0.002) || !(learning < 0.5) {
+			t.Errorf("form %s: %.4f bits learning, %.4f frozen", form, learning, frozen)
+		}
+	}
+}
+
+func TestHMMForksDoNotLearn(t *testing.T) {
+	defer func() {
+		if recover() == nil {
+			t.Error("a fork learned")
+		}
+	}()
+	mustNew(t, TinyHMM(), 2).Fork().(predictors.Learner).Learn(0)
+}
