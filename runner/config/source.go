@@ -64,7 +64,7 @@ func (s source) problems(config any, err error) Problems {
 	}
 	param, got, why, ok := cutValueError(err)
 	if !ok || !hasParam(reflect.ValueOf(config), strings.Split(param, ".")) {
-		return Problems{{At: s.origin(), Key: s[0].path, Why: err.Error()}}
+		return Problems{{At: s.origin(), Key: s[0].path, Why: strings.TrimPrefix(err.Error(), s[0].path+": ")}}
 	}
 	key, at := s.find(param)
 	return Problems{{At: at, Key: key, Got: got, Why: why}}
