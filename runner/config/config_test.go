@@ -473,7 +473,7 @@ kind = "gzip"
 	}
 	c := e.Corpora[0]
 	err := &corpora.Unavailable{Corpus: "opticks", Reason: "gone", Err: fs.ErrNotExist}
-	if told := c.Refuse(err); !errors.Is(told, fs.ErrNotExist) || told.Error() != "m:4: corpora.opticks: corpora.opticks: cannot be had: gone" {
+	if told := c.Refuse(err); !errors.Is(told, fs.ErrNotExist) || told.Error() != "m:4: corpora.opticks: cannot be had: gone" {
 		t.Error(told)
 	}
 	if c.Refuse(nil) != nil || e.Predictors[0].Refuse(nil) != nil {
