@@ -146,18 +146,10 @@ func (j *job) corpus(ctx context.Context) (*corpora.Corpus, error) {
 
 // train returns a trained predictor: the saved one if there is one.
 func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report func(predictors.Progress)) (predictors.Predictor, error) {
-	kind, ok := catalog.Find(j.Kind)
-	if !ok {
-		return nil, fmt.Errorf("predictor kind %q: unknown", j.Kind)
-	}
-	config := kind.Default()
-	if err := json.Unmarshal(j.Config, config); err != nil {
-		return nil, fmt.Errorf("predictor %s: %w", j.Kind, err)
-	}
 	if p, ok := j.load(c, out); ok {
 		return p, nil
 	}
-	p, err := config.New(predictors.Env{Alphabet: c.Alphabet.Size(), Seed: j.Seed, Process: c.Process})
+	p, kind, err := j.fresh(c)
 	if err != nil {
 		return nil, err
 	}
@@ -185,6 +177,20 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 		err = j.save(p, kind, c, out)
 	}
 	return p, err
+}
+
+// fresh makes the job's predictor, untrained.
+func (j *job) fresh(c *corpora.Corpus) (predictors.Predictor, catalog.Kind, error) {
+	kind, ok := catalog.Find(j.Kind)
+	if !ok {
+		return nil, kind, fmt.Errorf("predictor kind %q: unknown", j.Kind)
+	}
+	config := kind.Default()
+	if err := json.Unmarshal(j.Config, config); err != nil {
+		return nil, kind, fmt.Errorf("predictor %s: %w", j.Kind, err)
+	}
+	p, err := config.New(predictors.Env{Alphabet: c.Alphabet.Size(), Seed: j.Seed, Process: c.Process})
+	return p, kind, err
 }
 
 // trains reports whether there is anything to train: what takes no time has
@@ -348,12 +354,7 @@ func (j *job) prove(p predictors.Predictor, c *corpora.Corpus) (*proof, error) {
 		if err := predictors.Save(&b, p); err != nil {
 			return nil, err
 		}
-		kind, _ := catalog.Find(j.Kind)
-		config := kind.Default()
-		if err := json.Unmarshal(j.Config, config); err != nil {
-			return nil, err
-		}
-		q, err := config.New(predictors.Env{Alphabet: c.Alphabet.Size(), Seed: j.Seed, Process: c.Process})
+		q, _, err := j.fresh(c)
 		if err != nil {
 			return nil, err
 		}
