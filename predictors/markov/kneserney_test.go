@@ -2,12 +2,10 @@ package markov
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -395,47 +393,6 @@ func TestForkOfALearnerStopsLearning(t *testing.T) {
 	p.Fork().(predictors.Learner).Learn(0)
 }
 
-// corpus reads a text of the shared corpora, which are not part of the
-// repository.
-func corpus(t testing.TB, name, digest string) []byte {
-	dir := os.Getenv("HORIZON_CORPORA")
-	if dir == "" {
-		dir = filepath.Join(root(t), "..", "shared", "corpora")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("the corpus is not here: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	checkDigest(t, text, digest)
-	return text
-}
-
-func root(t testing.TB) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.mod above the test: not in a checkout")
-		}
-		dir = up
-	}
-}
-
 func checkDigest(t testing.TB, text []byte, digest string) {
 	t.Helper()
 	sum := sha256.Sum256(text)
@@ -445,7 +402,7 @@ func checkDigest(t testing.TB, text []byte, digest string) {
 }
 
 func tinyShakespeare(t testing.TB) []byte {
-	return corpus(t, "shakespeare/tinyshakespeare.txt.gz", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed")
+	return corpusFile(t, "shakespeare/tinyshakespeare.txt", "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed")
 }
 
 // opticks is Newton's Opticks, which comes with the Go toolchain.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -435,7 +436,7 @@ func TestForecastsAreExact(t *testing.T) {
 // Words: WikiText-2's test part, half to train, half to predict, its
 // vocabulary that of the whole.
 func TestSmoothingsOfWords(t *testing.T) {
-	text := corpus(t, "wiki/wikitext2.test.tokens.gz", "")
+	text := corporatest.Read(t, "wiki/wikitext2.test.tokens")
 	words := bytes.Fields(bytes.ReplaceAll(text, []byte("\n"), []byte(" <eos> ")))
 	index, xs := map[string]predictors.Symbol{}, symbols{}
 	half := len(words) / 2

@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -362,16 +361,11 @@ func TestPPMWorkedExample(t *testing.T) {
 	}
 }
 
-// corpusFile reads a text of the shared corpora, compressed or not.
+// corpusFile reads a text of the shared corpora and checks that it is the one
+// meant, if its digest is given.
 func corpusFile(t testing.TB, name, digest string) []byte {
-	dir := os.Getenv("HORIZON_CORPORA")
-	if dir == "" {
-		dir = filepath.Join(root(t), "..", "shared", "corpora")
-	}
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return corpus(t, name+".gz", digest)
-	}
+	t.Helper()
+	text := corporatest.Read(t, name)
 	checkDigest(t, text, digest)
 	return text
 }

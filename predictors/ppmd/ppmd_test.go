@@ -2,18 +2,16 @@ package ppmd
 
 import (
 	"bytes"
-	"compress/gzip"
 	stdcontext "context"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -29,35 +27,6 @@ func mustNew(t testing.TB, c Config, a int) *ppmd {
 		t.Fatal(err)
 	}
 	return p.(*ppmd)
-}
-
-// corpus reads a file of the corpora's folder, or skips the test.
-func corpus(t testing.TB, name string) symbols {
-	t.Helper()
-	dir := os.Getenv("HORIZON_CORPORA")
-	if dir == "" {
-		root, err := filepath.Abs(".")
-		for ; err == nil; root = filepath.Dir(root) {
-			if _, e := os.Stat(filepath.Join(root, "go.mod")); e == nil || root == filepath.Dir(root) {
-				break
-			}
-		}
-		dir = filepath.Join(root, "..", "shared", "corpora")
-	}
-	f, err := os.Open(filepath.Join(dir, name+".gz"))
-	if err != nil {
-		t.Skipf("%v; set HORIZON_CORPORA to the folder of the corpora", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return asSymbols(text)
 }
 
 func asSymbols(text []byte) symbols {
@@ -114,7 +83,7 @@ func TestEqualsSevenZip(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s-%d", filepath.Base(f.name), order), func(t *testing.T) {
-				xs := corpus(t, f.name)
+				xs := corporatest.Symbols(t, f.name)
 				if len(xs) != f.bytes {
 					t.Fatalf("%d bytes, want %d", len(xs), f.bytes)
 				}
@@ -136,7 +105,7 @@ func TestRestarts(t *testing.T) {
 		pack int // 7-Zip's, order 6, mem=1m
 	}{{"calgary/book1", 251006}, {"calgary/book2", 163940}} {
 		p := mustNew(t, Config{Order: 6, Memory: 1 << 20 * 4 / 3}, 256)
-		got := learningLoss(t, p, corpus(t, f.name)) / 8
+		got := learningLoss(t, p, corporatest.Symbols(t, f.name)) / 8
 		if math.Abs(got/float64(f.pack)-1) > 0.01 {
 			t.Errorf("%s: %.0f bytes, 7-Zip %d", f.name, got, f.pack)
 		}
@@ -149,7 +118,7 @@ func TestRestarts(t *testing.T) {
 // The mixture is worth two per cent on a short text, and more on a longer one
 // (see BenchmarkTinyShakespeare).
 func TestMixtureGains(t *testing.T) {
-	xs := corpus(t, "calgary/paper1")
+	xs := corporatest.Symbols(t, "calgary/paper1")
 	plain := learningLoss(t, mustNew(t, Config{Order: 6, Memory: 1 << 30}, 256), xs)
 	mixed := learningLoss(t, mustNew(t, Config{Order: 6, Memory: 1 << 30, MixOrder: 8}, 256), xs)
 	t.Logf("%.4f bits per byte, mixed %.4f", plain/float64(len(xs)), mixed/float64(len(xs)))
@@ -381,7 +350,7 @@ func TestForksDoNotLearn(t *testing.T) {
 }
 
 func BenchmarkTinyShakespeare(b *testing.B) {
-	xs := corpus(b, "shakespeare/tinyshakespeare.txt")
+	xs := corporatest.Symbols(b, "shakespeare/tinyshakespeare.txt")
 	const train = 1_003_854
 	for _, c := range []Config{{Order: 4}, {Order: 6}, {Order: 16}, {Order: 6, MixOrder: 6}, {Order: 6, MixOrder: 8}} {
 		c.Memory = 1 << 30

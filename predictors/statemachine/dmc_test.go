@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -161,7 +162,7 @@ func TestDMCEqualsItsAuthorsProgram(t *testing.T) {
 		{"progc", 13637, 13632, 1, 0.005}, {"progl", 17796, 17789, 1, 0.005}, {"progp", 12318, 12327, 1, 0.005}, {"trans", 22453, 22422, 3, 0.005},
 		{"geo", 61458, 61596, 60, 0.005}, {"obj2", 86731, 87204, 20, 0.01}, {"news", 130717, 131047, 1, 0.005},
 	} {
-		xs := text(t, "calgary/"+c.file)
+		xs := corporatest.Symbols(t, "calgary/"+c.file)
 		p := mustNew(t, &DMCConfig{MinCount1: 2, MinCount2: 2, Start: "braid", MaxStates: 1 << 26, Full: "freeze"}, 256)
 		got := meanLearning(t, p, xs) * float64(len(xs)) / 8
 		if math.Abs(got-c.bytes) > c.off {

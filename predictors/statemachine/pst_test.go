@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -233,7 +234,7 @@ func TestPSTEqualsItsAuthorsProgram(t *testing.T) {
 		{"obj1", 0.001, 6.369202}, {"obj1", 0.0001, 7.561882}, {"progc", 0.001, 3.697076}, {"bib", 0.0001, 2.820805},
 		{"paper2", 0.001, 3.387647}, {"trans", 0.001, 3.438874}, {"obj2", 0.001, 4.028372},
 	} {
-		xs := text(t, "calgary/"+c.file)
+		xs := corporatest.Symbols(t, "calgary/"+c.file)
 		half := len(xs) / 2
 		p := mustNew(t, &PSTConfig{PMin: 0.001, Gamma: c.gamma, R: 1.05, Depth: 5, Compare: "smoothed"}, 256)
 		mustTrain(t, p, predictors.Data{Train: []symbols{xs[:half]}})
@@ -350,7 +351,7 @@ func TestPSTOnCalgary(t *testing.T) {
 		{"paper4", 1e-3, 1e-3, 5, 3.99}, {"paper5", 1e-3, 1e-3, 5, 4.60}, {"paper6", 1e-4, 1e-3, 5, 4.00}, {"progc", 1e-4, 1e-3, 5, 3.71},
 		{"progl", 1e-4, 1e-3, 5, 3.66}, {"progp", 1e-4, 1e-3, 5, 2.95},
 	} {
-		xs := text(t, "calgary/"+c.file)
+		xs := corporatest.Symbols(t, "calgary/"+c.file)
 		half := len(xs) / 2
 		p := mustNew(t, &PSTConfig{PMin: c.pMin, Gamma: c.gamma, R: 1.05, Depth: c.depth, Compare: "smoothed"}, 256)
 		mustTrain(t, p, predictors.Data{Train: []symbols{xs[:half]}})

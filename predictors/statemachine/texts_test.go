@@ -1,70 +1,19 @@
 package statemachine
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
-	"io"
-	"os"
-	"path/filepath"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
 type symbols = []predictors.Symbol
 
-// text reads a file of the corpora folder, as bytes: HORIZON_CORPORA or
-// ../shared/corpora beside the repository. Without it the test is skipped.
-func text(t testing.TB, name string) symbols {
-	t.Helper()
-	folder := os.Getenv("HORIZON_CORPORA")
-	if folder == "" {
-		folder = filepath.Join(root(t), "..", "shared", "corpora")
-	}
-	path := filepath.Join(folder, name)
-	b, err := os.ReadFile(path)
-	if err != nil {
-		if b, err = os.ReadFile(path + ".gz"); err != nil {
-			t.Skipf("needs %s in HORIZON_CORPORA: %v", name, err)
-		}
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if b, err = io.ReadAll(z); err != nil {
-			t.Fatal(err)
-		}
-	}
-	xs := make(symbols, len(b))
-	for i, c := range b {
-		xs[i] = predictors.Symbol(c)
-	}
-	return xs
-}
-
-// root is the folder of go.mod.
-func root(t testing.TB) string {
-	t.Helper()
-	folder, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(folder, "go.mod")); err == nil {
-			return folder
-		}
-		if folder == filepath.Dir(folder) {
-			t.Fatal("no go.mod above the test")
-		}
-		folder = filepath.Dir(folder)
-	}
-}
-
 // shakespeare is tinyshakespeare over its own characters, nine tenths to
 // train on.
 func shakespeare(t testing.TB) (train, valid symbols, a int) {
-	xs := text(t, "shakespeare/tinyshakespeare.txt")
+	xs := corporatest.Symbols(t, "shakespeare/tinyshakespeare.txt")
 	var number [256]int
 	for _, x := range xs {
 		if number[x] == 0 {

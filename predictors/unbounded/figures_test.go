@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -44,7 +45,7 @@ func TestCalgary(t *testing.T) {
 				if os.Getenv("HORIZON_SLOW") == "" && !small {
 					continue
 				}
-				xs := corpus(t, "calgary/"+f.name)
+				xs := corporatest.Symbols(t, "calgary/"+f.name)
 				p := mustNew[predictors.Predictor](t, c.config, 256)
 				start := time.Now()
 				got := adaptive(t, p, xs)
@@ -73,7 +74,7 @@ func TestCalgary(t *testing.T) {
 // best order has 2.188 frozen.
 func TestTinyShakespeare(t *testing.T) {
 	slow(t)
-	text := corpus(t, "shakespeare/tinyshakespeare.txt")
+	text := corporatest.Symbols(t, "shakespeare/tinyshakespeare.txt")
 	const cut = 1003854
 	small, a := packed(text)
 	for _, c := range []struct {
@@ -116,7 +117,7 @@ func TestTinyShakespeare(t *testing.T) {
 // Time and space grow about as the text does; losses of enwik7 on the way.
 func TestGrowth(t *testing.T) {
 	slow(t)
-	text := corpus(t, "wiki/enwik7")
+	text := corporatest.Symbols(t, "wiki/enwik7")
 	for _, c := range []struct {
 		name   string
 		config predictors.Config

@@ -1,52 +1,13 @@
 package contexttree
 
 import (
-	"bytes"
-	"compress/gzip"
-	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"horizon/predictors"
 )
 
 type symbols = []predictors.Symbol
-
-// corpus reads a file of the corpora, gzipped or not, or skips the test.
-func corpus(t testing.TB, name string) []byte {
-	t.Helper()
-	dir := os.Getenv("HORIZON_CORPORA")
-	if dir == "" {
-		root, err := os.Getwd()
-		for err == nil {
-			if _, e := os.Stat(filepath.Join(root, "go.mod")); e == nil {
-				break
-			}
-			if parent := filepath.Dir(root); parent != root {
-				root = parent
-				continue
-			}
-			t.Skip("no go.mod above the working directory")
-		}
-		dir = filepath.Join(root, "..", "shared", "corpora")
-	}
-	b, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		if b, err = os.ReadFile(filepath.Join(dir, name+".gz")); err == nil {
-			r, e := gzip.NewReader(bytes.NewReader(b))
-			if e != nil {
-				t.Fatal(e)
-			}
-			b, err = io.ReadAll(r)
-		}
-	}
-	if err != nil {
-		t.Skipf("corpus %s: %v", name, err)
-	}
-	return b
-}
 
 func toSymbols(b []byte) symbols {
 	xs := make(symbols, len(b))

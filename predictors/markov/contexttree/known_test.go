@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -82,7 +83,7 @@ func short(n int) bool { return n < 45000 || *all }
 
 func TestCalgary(t *testing.T) {
 	for _, c := range calgary {
-		b := corpus(t, "calgary/"+c.name)
+		b := corporatest.Read(t, "calgary/"+c.name)
 		if !short(len(b)) {
 			continue
 		}
@@ -109,7 +110,7 @@ func TestCalgary(t *testing.T) {
 func TestBegleiter(t *testing.T) {
 	sum, bi, n := 0.0, 0.0, 0.0
 	for _, c := range begleiter {
-		b := corpus(t, "calgary/"+c.name)
+		b := corporatest.Read(t, "calgary/"+c.name)
 		if !short(len(b)) {
 			continue
 		}
@@ -428,7 +429,7 @@ var benchmarks = []struct {
 
 // Prequential scoring: a byte is scored and learned.
 func BenchmarkPrequential(b *testing.B) {
-	xs := toSymbols(corpus(b, "calgary/paper1"))
+	xs := toSymbols(corporatest.Read(b, "calgary/paper1"))
 	bits := make([]float64, len(xs))
 	for _, c := range benchmarks {
 		b.Run(c.name, func(b *testing.B) {
@@ -444,7 +445,7 @@ func BenchmarkPrequential(b *testing.B) {
 
 // Growth of memory: nodes and bytes a symbol, on text.
 func BenchmarkMemory(b *testing.B) {
-	text := toSymbols(corpus(b, "wiki/enwik7"))
+	text := toSymbols(corporatest.Read(b, "wiki/enwik7"))
 	for _, c := range benchmarks {
 		for _, n := range []int{1e4, 1e5, 1e6} {
 			b.Run(fmt.Sprintf("%s/%d", c.name, n), func(b *testing.B) {
