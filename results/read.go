@@ -43,6 +43,7 @@ type ID struct {
 // is not there.
 type LeaderboardRow struct {
 	ID
+	Series           string  // the predictor's table in the file: the name before '/'
 	Params           string  // canonical JSON
 	BitsPerByte      float64 // with its 95% interval:
 	Lo, Hi           float64
@@ -58,6 +59,10 @@ type LeaderboardRow struct {
 	ModelBytes       int64
 	PeakRSS          int64 // bytes
 	TrainSymbols     int64
+	Budget           Bounds  // on training
+	MatchLength      float64 // what predictions rest on: see EvidenceRow
+	Effective        float64
+	Fallback         float64
 	TestSymbols      int64
 	TestBytes        int64
 	Entropy          float64 // h of the corpus, bits per symbol
@@ -66,16 +71,32 @@ type LeaderboardRow struct {
 	State            State
 }
 
+// Bounds are those set on a training; 0 where there is none.
+type Bounds struct {
+	Symbols    int64
+	ModelBytes int64
+	Seconds    float64
+	Ops        float64
+}
+
+// to is where the four columns of a budget go.
+func (b *Bounds) to() (symbols, bytes, seconds, ops any) {
+	return whole{&b.Symbols}, whole{&b.ModelBytes}, zero{&b.Seconds}, zero{&b.Ops}
+}
+
 // Leaderboard lists the cells of the latest experiments, done or not, best
 // first within each corpus.
 func (s *Store) Leaderboard(f Filter) ([]LeaderboardRow, error) {
-	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, params, bits_per_byte, lo, hi,
-		bits_per_symbol, perplexity, top1, regret, regret_lo, regret_hi, train_s, eval_s, symbols_per_s, model_bytes, peak_rss, n_train, n_test,
+	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, series, params, bits_per_byte, lo, hi,
+		bits_per_symbol, perplexity, top1, regret, regret_lo, regret_hi, train_s, eval_s, symbols_per_s, model_bytes, peak_rss, n_train,
+		budget_symbols, budget_bytes, budget_seconds, budget_ops, match_length, n_eff, fallback, n_test,
 		test_bytes, entropy, unit, coder, state FROM leaderboard`,
 		func(r *LeaderboardRow) []any {
-			return r.ID.to(&r.Params, num{&r.BitsPerByte}, num{&r.Lo}, num{&r.Hi}, num{&r.BitsPerSymbol},
+			symbols, bytes, seconds, ops := r.Budget.to()
+			return r.ID.to(&r.Series, &r.Params, num{&r.BitsPerByte}, num{&r.Lo}, num{&r.Hi}, num{&r.BitsPerSymbol},
 				num{&r.Perplexity}, num{&r.Top1}, num{&r.Regret}, num{&r.RegretLo}, num{&r.RegretHi}, num{&r.TrainSeconds}, num{&r.EvalSeconds}, num{&r.SymbolsPerSecond},
-				whole{&r.ModelBytes}, whole{&r.PeakRSS}, whole{&r.TrainSymbols}, whole{&r.TestSymbols},
+				whole{&r.ModelBytes}, whole{&r.PeakRSS}, whole{&r.TrainSymbols},
+				symbols, bytes, seconds, ops, num{&r.MatchLength}, num{&r.Effective}, num{&r.Fallback}, whole{&r.TestSymbols},
 				whole{&r.TestBytes}, num{&r.Entropy}, text{&r.Unit}, &r.Coder, &r.State)
 		})
 }
@@ -113,16 +134,17 @@ func (s *Store) Horizons(f Filter) ([]HorizonRow, error) {
 // CurveRow is a row of the view curves.
 type CurveRow struct {
 	ID
+	Series string // the predictor's table in the file
 	CurvePoint
 }
 
 // Curves lists training curves by corpus, place in the plan, metric and
 // symbols.
 func (s *Store) Curves(f Filter) ([]CurveRow, error) {
-	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, metric, symbols, seconds, value
+	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, series, metric, symbols, seconds, value
 		FROM curves`,
 		func(r *CurveRow) []any {
-			return r.ID.to(&r.Metric, &r.Symbols, num{&r.Seconds}, num{&r.Value})
+			return r.ID.to(&r.Series, &r.Metric, &r.Symbols, num{&r.Seconds}, num{&r.Value})
 		})
 }
 
@@ -130,7 +152,10 @@ func (s *Store) Curves(f Filter) ([]CurveRow, error) {
 // measured.
 type CostRow struct {
 	ID
-	BitsPerByte      float64
+	Series           string  // the predictor's table in the file: the name before '/'
+	BitsPerByte      float64 // with its 95% interval:
+	Lo, Hi           float64
+	BitsPerSymbol    float64
 	TrainSeconds     float64
 	EvalSeconds      float64
 	WallSeconds      float64
@@ -142,6 +167,7 @@ type CostRow struct {
 	TestSymbols      int64
 	TrainOps         float64
 	OpsPerSymbol     float64
+	Budget           Bounds // on training
 	CPU              string
 	Cores            int
 	Coder            bool // a compressor
@@ -149,14 +175,42 @@ type CostRow struct {
 
 // Costs lists what each finished cell took, in the order of the plan.
 func (s *Store) Costs(f Filter) ([]CostRow, error) {
-	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, bits_per_byte, train_s, eval_s,
-		wall_s, cpu_s, symbols_per_s, model_bytes, peak_rss, n_train, n_test, train_ops, ops_per_symbol, cpu, cores, coder
+	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, series, bits_per_byte, lo, hi,
+		bits_per_symbol, train_s, eval_s, wall_s, cpu_s, symbols_per_s, model_bytes, peak_rss, n_train, n_test, train_ops,
+		ops_per_symbol, budget_symbols, budget_bytes, budget_seconds, budget_ops, cpu, cores, coder
 		FROM cost`,
 		func(r *CostRow) []any {
-			return r.ID.to(num{&r.BitsPerByte}, num{&r.TrainSeconds}, num{&r.EvalSeconds}, num{&r.WallSeconds},
+			symbols, bytes, seconds, ops := r.Budget.to()
+			return r.ID.to(&r.Series, num{&r.BitsPerByte}, num{&r.Lo}, num{&r.Hi}, num{&r.BitsPerSymbol}, num{&r.TrainSeconds}, num{&r.EvalSeconds}, num{&r.WallSeconds},
 				num{&r.CPUSeconds}, num{&r.SymbolsPerSecond}, whole{&r.ModelBytes}, whole{&r.PeakRSS},
-				whole{&r.TrainSymbols}, whole{&r.TestSymbols}, num{&r.TrainOps}, num{&r.OpsPerSymbol}, &r.CPU,
-				&r.Cores, &r.Coder)
+				whole{&r.TrainSymbols}, whole{&r.TestSymbols}, num{&r.TrainOps}, num{&r.OpsPerSymbol},
+				symbols, bytes, seconds, ops, &r.CPU, &r.Cores, &r.Coder)
+		})
+}
+
+// EvidenceRow is a row of the view evidence: what the predictions in one block
+// of the test part rest on, as means over the evaluation points there. NaN
+// stands for what the predictor does not say.
+type EvidenceRow struct {
+	ID
+	Series      string // the predictor's table in the file
+	Block       int
+	First       int64   // index of the block's first symbol in the test part
+	Bits        float64 // loss per symbol of the block
+	Points      int64   // evaluation points in it
+	MatchLength float64 // longest context found, symbols
+	Effective   float64 // n_eff, past positions
+	Fallback    float64 // share of a law that ignores the context
+}
+
+// Evidence lists what predictions rest on, by corpus, place in the plan, and
+// block.
+func (s *Store) Evidence(f Filter) ([]EvidenceRow, error) {
+	return read(s, f, `SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, series, block, first, bits, points,
+		match_length, n_eff, fallback FROM evidence`,
+		func(r *EvidenceRow) []any {
+			return r.ID.to(&r.Series, &r.Block, &r.First, num{&r.Bits}, &r.Points, num{&r.MatchLength},
+				num{&r.Effective}, num{&r.Fallback})
 		})
 }
 
@@ -332,9 +386,10 @@ func (id *ID) to(others ...any) []any {
 	return append([]any{&id.Experiment, &id.Corpus, &id.Predictor, &id.Kind, &id.Mode, &id.Seeds, &id.Ordinal}, others...)
 }
 
-// num scans NULL as NaN, whole NULL as 0, text NULL as "".
+// num scans NULL as NaN, zero and whole NULL as 0, text NULL as "".
 type (
 	num   struct{ to *float64 }
+	zero  struct{ to *float64 }
 	whole struct{ to *int64 }
 	text  struct{ to *string }
 )
@@ -348,6 +403,13 @@ func (n num) Scan(v any) error {
 		*n.to = f.Float64
 	}
 	return nil
+}
+
+func (z zero) Scan(v any) error {
+	var f sql.NullFloat64
+	err := f.Scan(v)
+	*z.to = f.Float64
+	return err
 }
 
 func (w whole) Scan(v any) error {

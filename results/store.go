@@ -3,7 +3,7 @@
 // rerun: perplexities, intervals, paired differences.
 //
 // The tables are described in schema/; the views there (leaderboard, horizon,
-// cost, missing, curves, blocks, cells) are meant for people and need no
+// cost, missing, curves, blocks, evidence, cells) are meant for people and need no
 // joins. store.go opens and migrates the file, write.go claims and finishes
 // cells, read.go reads them back, stats.go is the statistics.
 //

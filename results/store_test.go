@@ -114,11 +114,12 @@ func TestStoreRoundTrip(t *testing.T) {
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("leaderboard = %v, %v, want 3 rows", rows, err)
 	}
-	want := LeaderboardRow{ID: ID{"quick", "even", "kn", "kn", Frozen, `{"init":1}`, 1}, Params: `{"order":5}`, BitsPerByte: 2.5,
+	want := LeaderboardRow{ID: ID{"quick", "even", "kn", "kn", Frozen, `{"init":1}`, 1}, Series: "kn", Params: `{"order":5}`, BitsPerByte: 2.5,
+		MatchLength: math.NaN(), Effective: math.NaN(), Fallback: math.NaN(),
 		Lo: 2.4, Hi: 2.6, BitsPerSymbol: 2.5, Perplexity: Perplexity(2.5), Top1: 0.75, Regret: 0.3, RegretLo: 0.2, RegretHi: 0.4, TrainSeconds: 1.5, EvalSeconds: 0.5,
 		SymbolsPerSecond: 1000, ModelBytes: 4096, PeakRSS: 1 << 20, TrainSymbols: 500, TestSymbols: 500, TestBytes: 500,
 		Entropy: 2.0 / 3, Unit: "byte", State: Done}
-	if d := cmp.Diff(want, rows[1]); d != "" {
+	if d := cmp.Diff(want, rows[1], cmpopts.EquateNaNs()); d != "" {
 		t.Errorf("leaderboard row: %s", d)
 	}
 	if rows[0].Predictor != "gzip" || !rows[0].Coder || !math.IsNaN(rows[0].Top1) || rows[2].Predictor != "unigram" {
@@ -165,6 +166,57 @@ func TestStoreRoundTrip(t *testing.T) {
 	s.r.QueryRow(`SELECT params_chosen FROM cells WHERE params_chosen IS NOT NULL`).Scan(&chosen)
 	if chosen != `{"d1":0.5,"d2":0.7}` {
 		t.Errorf("params_chosen = %s", chosen)
+	}
+}
+
+// A file from before there were budgets and evidence shows, once migrated, the
+// bounds that predictors have in their parameters, the series that names stand
+// in, and what blocks of evidence say.
+func TestBudgetsAndEvidence(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "old.db")
+	s, err := open(path, migrations[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells := plan([]string{"kn/model_bytes=4MiB", "plain"}, []string{"even"})
+	cells[0].Predictor.Params = `{"budget":{"model_bytes":4194304,"symbols":1000,"train_ops":1e12,"train_seconds":1.5},"order":5}`
+	cells[1].Predictor.Params = "not JSON"
+	e := put(t, s, "d", "x", cells)
+	o := outcome(2)
+	nan := math.NaN()
+	o.Scores = append(o.Scores, Score{"train_ops", 1, 500, 9e11, nan, nan}, Score{"n_eff", 1, 4, 30, nan, nan},
+		Score{"match_length", 1, 4, 7.5, nan, nan})
+	o.Blocks = append(o.Blocks, BlockLoss{"match_length", 1, 1, 100, 4, 0, 30}, BlockLoss{"n_eff", 1, 1, 100, 4, 0, 120})
+	for _, c := range cells {
+		if err := s.Finish(begin(t, s, c.Key, e), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	s = open_(t, path)
+	costs, err := s.Costs(Filter{})
+	if err != nil || len(costs) != 2 {
+		t.Fatalf("costs = %+v, %v", costs, err)
+	}
+	if c := costs[0]; c.Series != "kn" || c.Budget != (Bounds{1000, 4 << 20, 1.5, 1e12}) || c.TrainOps != 9e11 || c.BitsPerSymbol != 2 {
+		t.Errorf("cost row: %+v", c)
+	}
+	if c := costs[1]; c.Series != "plain" || c.Budget != (Bounds{}) {
+		t.Errorf("cost row without a budget: %+v", c)
+	}
+	rows, err := s.Leaderboard(Filter{})
+	if err != nil || rows[0].Series != "kn" || rows[0].Budget.ModelBytes != 4<<20 || rows[0].MatchLength != 7.5 ||
+		rows[0].Effective != 30 || !math.IsNaN(rows[0].Fallback) {
+		t.Errorf("leaderboard = %+v, %v", rows, err)
+	}
+	ev, err := s.Evidence(Filter{Predictor: "kn*"})
+	want := []EvidenceRow{{costs[0].ID, "kn", 1, 100, 2, 4, 7.5, 30, nan}}
+	if d := cmp.Diff(want, ev, cmpopts.EquateNaNs()); d != "" || err != nil {
+		t.Errorf("evidence: %v %s", err, d)
+	}
+	curves, err := s.Curves(Filter{Predictor: "kn*"})
+	if err != nil || len(curves) != 2 || curves[0].Series != "kn" {
+		t.Errorf("curves = %+v, %v", curves, err)
 	}
 }
 
@@ -451,7 +503,7 @@ func TestMigrate(t *testing.T) {
 	}
 
 	// The copy is the file as it was, and opens.
-	copies, _ := filepath.Glob(path + ".v1-*.bak")
+	copies, _ := filepath.Glob(fmt.Sprintf("%s.v%d-*.bak", path, len(migrations)))
 	if len(copies) != 1 {
 		t.Fatalf("copies = %v, want one", copies)
 	}

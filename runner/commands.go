@@ -401,7 +401,7 @@ func queryCommand(g *global) *cobra.Command {
 		Use:   "query SQL|VIEW",
 		Short: "Ask the results database, read-only",
 		Long: `Query answers one SQL statement, or shows a view by its name: leaderboard,
-horizon, cost, missing, cells, curves, blocks. Nothing it is asked can change the
+horizon, cost, missing, cells, curves, blocks, evidence. Nothing it is asked can change the
 database.`,
 		Example: `  horizon query leaderboard
   horizon query "SELECT predictor, k, bits, lo, hi FROM horizon WHERE corpus = 'opticks' ORDER BY k, bits"
