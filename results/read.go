@@ -3,6 +3,7 @@ package results
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -265,6 +266,21 @@ func (s *Store) BlockLosses(f Filter, metric string, horizon int) ([]Series, err
 	return out, err
 }
 
+// ChosenRow is what training chose in a finished cell, by name.
+type ChosenRow struct {
+	ID
+	Chosen map[string]float64
+}
+
+// Chosen lists what training chose, of cells where it chose something, by
+// corpus and place in the plan.
+func (s *Store) Chosen(f Filter) ([]ChosenRow, error) {
+	cond, args := f.where()
+	return readWhere(s, cond+` AND latest AND state = 'done' AND params_chosen IS NOT NULL ORDER BY experiment, corpus, ordinal`, args,
+		`SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, params_chosen FROM cells`,
+		func(r *ChosenRow) []any { return r.ID.to(numbers{&r.Chosen}) })
+}
+
 // CellState is where a planned cell stands.
 type CellState struct {
 	Ordinal     int
@@ -386,12 +402,14 @@ func (id *ID) to(others ...any) []any {
 	return append([]any{&id.Experiment, &id.Corpus, &id.Predictor, &id.Kind, &id.Mode, &id.Seeds, &id.Ordinal}, others...)
 }
 
-// num scans NULL as NaN, zero and whole NULL as 0, text NULL as "".
+// num scans NULL as NaN, zero and whole NULL as 0, text NULL as "", numbers a
+// JSON object.
 type (
-	num   struct{ to *float64 }
-	zero  struct{ to *float64 }
-	whole struct{ to *int64 }
-	text  struct{ to *string }
+	num     struct{ to *float64 }
+	zero    struct{ to *float64 }
+	whole   struct{ to *int64 }
+	text    struct{ to *string }
+	numbers struct{ to *map[string]float64 }
 )
 
 func (n num) Scan(v any) error {
@@ -424,4 +442,12 @@ func (t text) Scan(v any) error {
 	err := s.Scan(v)
 	*t.to = s.String
 	return err
+}
+
+func (n numbers) Scan(v any) error {
+	var s sql.NullString
+	if err := s.Scan(v); err != nil || !s.Valid {
+		return err
+	}
+	return json.Unmarshal([]byte(s.String), n.to)
 }

@@ -92,6 +92,17 @@ func Paired(a, b []BlockLoss, per Per) (bits, n []float64, err error) {
 	return bits, n, nil
 }
 
+// MinLag is how many blocks apart losses k steps ahead still overlap: what HAC
+// must not take for independent.
+func MinLag(k int, blocks []BlockLoss) int {
+	m := len(blocks)
+	if k <= 1 || m < 2 {
+		return 0
+	}
+	apart := float64(blocks[m-1].First-blocks[0].First) / float64(m-1) // symbols
+	return int(min(math.Ceil(float64(k-1)/max(apart, 1)), float64(m-1)))
+}
+
 // HAC is the interval of Σ bits / Σ n. minLag is the least lag in blocks:
 // ⌈(k−1)/(symbols a block)⌉ for losses k steps ahead, whose terms overlap; 0
 // for the next symbol.
@@ -169,21 +180,31 @@ func StationaryBootstrap(bits, n []float64, o Bootstrap) Interval {
 	if !ok {
 		return unavailable(v)
 	}
-	if o.Resamples == 0 {
-		o.Resamples = 10_000
-	}
 	length := o.Length
 	if length == 0 {
 		length = max(BlockLength(e), o.MinLength)
 	}
 	r := newResampler(bits, n, length, o.Seed)
-	means := make([]float64, o.Resamples)
+	means := make([]float64, o.resamples())
 	for i := range means {
 		means[i] = r.ratio()
 	}
-	slices.Sort(means)
+	lo, hi := percentiles(means)
+	return Interval{v, lo, hi, true}
+}
+
+func (o Bootstrap) resamples() int {
+	if o.Resamples == 0 {
+		return 10_000
+	}
+	return o.Resamples
+}
+
+// percentiles are the ends of the middle 95% of values, which it sorts.
+func percentiles(values []float64) (lo, hi float64) {
+	slices.Sort(values)
 	tail := (1 - Level) / 2
-	return Interval{v, stat.Quantile(tail, stat.Empirical, means, nil), stat.Quantile(1-tail, stat.Empirical, means, nil), true}
+	return stat.Quantile(tail, stat.Empirical, values, nil), stat.Quantile(1-tail, stat.Empirical, values, nil)
 }
 
 // resampler draws stationary resamples of a pair of series. A run of blocks is

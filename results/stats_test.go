@@ -375,3 +375,18 @@ func (g *numpy) normal() float64 {
 		}
 	}
 }
+
+func TestMinLag(t *testing.T) {
+	var blocks []BlockLoss
+	for i := range 40 {
+		blocks = append(blocks, BlockLoss{First: int64(7 + 16*i)})
+	}
+	for k, want := range map[int]int{1: 0, 2: 1, 17: 1, 18: 2, 33: 2, 100000: 39} {
+		if got := MinLag(k, blocks); got != want {
+			t.Errorf("k = %d over blocks of 16: lag = %d, want %d", k, got, want)
+		}
+	}
+	if got := MinLag(9, blocks[:1]); got != 0 {
+		t.Errorf("of one block: lag = %d, want 0", got)
+	}
+}

@@ -162,6 +162,10 @@ func TestStoreRoundTrip(t *testing.T) {
 	if st, err := s.StateOf("no such cell"); st != Pending || err != nil {
 		t.Errorf("StateOf = %v, %v", st, err)
 	}
+	cho, err := s.Chosen(Filter{Predictor: "k*"})
+	if err != nil || len(cho) != 1 || cho[0].ID != rows[1].ID || len(cho[0].Chosen) != 2 || cho[0].Chosen["d2"] != 0.7 {
+		t.Errorf("chosen = %+v, %v", cho, err)
+	}
 	var chosen string
 	s.r.QueryRow(`SELECT params_chosen FROM cells WHERE params_chosen IS NOT NULL`).Scan(&chosen)
 	if chosen != `{"d1":0.5,"d2":0.7}` {
