@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/contexts"
 )
 
 // Prediction by partial matching of bounded depth (Cleary & Witten 1984),
@@ -104,8 +105,8 @@ func (c *PPMConfig) New(env predictors.Env) (predictors.Predictor, error) {
 
 func newPPM(c *PPMConfig, rule escapeRule, exclusion int, deterministic bool, a int) *ppm {
 	p := &ppm{depth: c.Depth, update: c.UpdateExclusion, learner: true,
-		ppmWalk: ppmWalk{contexts: new(contexts), a: a, rule: rule, exclusion: exclusion, deterministic: deterministic}}
-	p.contexts.clear()
+		ppmWalk: ppmWalk{Store: new(contexts.Store), a: a, rule: rule, exclusion: exclusion, deterministic: deterministic}}
+	p.Store.Clear()
 	return p
 }
 
@@ -137,9 +138,9 @@ func (p *ppm) Fork() predictors.Predictor {
 
 // Observe goes on to the longest suffix of the past that is a context.
 func (p *ppm) Observe(x predictors.Symbol) {
-	for c := p.at; ; c, p.length = p.list[c].suffix, p.length-1 {
-		if y := p.find(c, uint32(x)); y != nil {
-			p.at, p.length = y.next, min(p.length+1, p.depth)
+	for c := p.at; ; c, p.length = p.List[c].Suffix, p.length-1 {
+		if y := p.Find(c, uint32(x)); y != nil {
+			p.at, p.length = y.Next, min(p.length+1, p.depth)
 			return
 		}
 		if c == 0 {
@@ -164,23 +165,23 @@ func (p *ppm) Learn(x predictors.Symbol) {
 // oldest symbol if c has d. The string of a new context is put there after
 // the shorter one that it is linked to.
 func (p *ppm) enter(c uint32, length int, x uint32) uint32 {
-	if y := p.find(c, x); y != nil {
-		return y.next
+	if y := p.Find(c, x); y != nil {
+		return y.Next
 	}
 	next := uint32(0)
 	if c != 0 {
-		next = p.enter(p.list[c].suffix, length-1, x)
+		next = p.enter(p.List[c].Suffix, length-1, x)
 	}
 	if length < p.depth {
-		next = p.grow(next)
+		next = p.Grow(next)
 	}
-	p.add(c, successor{next: next, count: 1, symbol: uint16(x)})
+	p.Add(c, contexts.Successor{Next: next, Count: 1, Symbol: uint16(x)})
 	return next
 }
 
 // Describe counts contexts and their successors.
 func (p *ppm) Describe() map[string]float64 {
-	return map[string]float64{"contexts": float64(len(p.list)), "successors": float64(p.successors())}
+	return map[string]float64{"contexts": float64(len(p.List)), "successors": float64(p.Successors())}
 }
 
 // WriteTo writes the trie in breadth-first order: how many successors each
@@ -193,13 +194,13 @@ func (p *ppm) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchi
 func (p *ppm) fields(a *predictors.Archive) {
 	var t savedTrie
 	if !a.Reading() {
-		p.export(&t, p.depth)
+		t.export(p.Store, p.depth)
 	}
 	t.fields(a)
 	if a.Reading() && a.Err() == nil {
-		p.contexts.clear()
+		p.Store.Clear()
 		if err := t.restore("ppm", p.depth, p.a, p.restore); err != nil {
-			p.contexts.clear()
+			p.Store.Clear()
 			a.Fail(err)
 		}
 	}
@@ -210,18 +211,18 @@ func (p *ppm) fields(a *predictors.Archive) {
 func (p *ppm) restore(c uint32, length int, symbol uint16, count uint32) error {
 	next := uint32(0)
 	if c != 0 {
-		y := p.find(p.list[c].suffix, uint32(symbol))
+		y := p.Find(p.List[c].Suffix, uint32(symbol))
 		if y == nil {
 			return fmt.Errorf("symbol %d is new to its suffix", symbol)
 		}
-		next = y.next
+		next = y.Next
 	}
-	if uint64(p.list[c].total)+uint64(count) > 1<<32-1 || p.find(c, uint32(symbol)) != nil {
+	if uint64(p.List[c].Total)+uint64(count) > 1<<32-1 || p.Find(c, uint32(symbol)) != nil {
 		return fmt.Errorf("symbol %d, count %d", symbol, count)
 	}
 	if length < p.depth {
-		next = p.grow(next)
+		next = p.Grow(next)
 	}
-	p.add(c, successor{next: next, count: count, symbol: symbol})
+	p.Add(c, contexts.Successor{Next: next, Count: count, Symbol: symbol})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/contexts"
 )
 
 // An escapeRule says how a context shares out its probability. With N
@@ -71,7 +72,7 @@ func newExclusion(kind, name string) (int, error) {
 // links. A symbol's probability is that of the escapes on the way to the
 // first context that has seen it, times its share there.
 type ppmWalk struct {
-	*contexts
+	*contexts.Store
 	a             int
 	rule          escapeRule
 	exclusion     int
@@ -90,12 +91,12 @@ func (p *ppmWalk) Alphabet() int { return p.a }
 // the longest contexts, because shorter ones have no fewer successors.
 func (p *ppmWalk) start() uint32 {
 	c := p.at
-	for p.list[c].n == 0 && c != 0 {
-		c = p.list[c].suffix
+	for p.List[c].N == 0 && c != 0 {
+		c = p.List[c].Suffix
 	}
-	if p.deterministic && p.list[c].n == 1 {
-		for c != 0 && p.list[p.list[c].suffix].n == 1 {
-			c = p.list[c].suffix
+	if p.deterministic && p.List[c].N == 1 {
+		for c != 0 && p.List[p.List[c].Suffix].N == 1 {
+			c = p.List[c].Suffix
 		}
 	}
 	return c
@@ -139,16 +140,16 @@ func (p *ppmWalk) Prob(x predictors.Symbol) float64 {
 	}
 	weight, ruled := 1.0, uint32(0) // of the escapes so far; how many symbols they rule out
 	prob, kept := 0.0, 0.0
-	for c, above := p.start(), uint32(0); ; c = p.list[c].suffix {
-		if s := &p.list[c]; s.n > ruled {
-			freeN := s.total
+	for c, above := p.start(), uint32(0); ; c = p.List[c].Suffix {
+		if s := &p.List[c]; s.N > ruled {
+			freeN := s.Total
 			if ruled > 0 {
 				freeN -= p.countOf(c, above)
 			}
-			give := p.shares(s.total, s.n, freeN, s.n-ruled, p.a-int(ruled))
+			give := p.shares(s.Total, s.N, freeN, s.N-ruled, p.a-int(ruled))
 			if prob == 0 {
-				if y := p.find(c, uint32(x)); y != nil {
-					prob = p.given(weight/give.d, y.count)
+				if y := p.Find(c, uint32(x)); y != nil {
+					prob = p.given(weight/give.d, y.Count)
 					if p.exclusion != excludeNone {
 						return prob
 					}
@@ -156,7 +157,7 @@ func (p *ppmWalk) Prob(x predictors.Symbol) float64 {
 			}
 			kept += float64(weight * (give.kept / give.d))
 			weight = max(float64(weight*(give.escape/give.d)), tiny)
-			above, ruled = c, s.n
+			above, ruled = c, s.N
 		}
 		if c == 0 {
 			break
@@ -180,24 +181,24 @@ func (p *ppmWalk) Predict(probs []float64) {
 		return
 	}
 	weight, ruled, kept := 1.0, uint32(0), 0.0
-	for c := p.start(); ; c = p.list[c].suffix {
-		if s := &p.list[c]; s.n > ruled {
-			all, freeN := p.of(c), s.total
+	for c := p.start(); ; c = p.List[c].Suffix {
+		if s := &p.List[c]; s.N > ruled {
+			all, freeN := p.Of(c), s.Total
 			for i := range all {
-				if probs[all[i].symbol] != 0 {
-					freeN -= all[i].count
+				if probs[all[i].Symbol] != 0 {
+					freeN -= all[i].Count
 				}
 			}
-			give := p.shares(s.total, s.n, freeN, s.n-ruled, p.a-int(ruled))
+			give := p.shares(s.Total, s.N, freeN, s.N-ruled, p.a-int(ruled))
 			scale := weight / give.d
 			for i := range all {
-				if y := &all[i]; probs[y.symbol] == 0 {
-					probs[y.symbol] = p.given(scale, y.count)
+				if y := &all[i]; probs[y.Symbol] == 0 {
+					probs[y.Symbol] = p.given(scale, y.Count)
 				}
 			}
 			kept += float64(weight * (give.kept / give.d))
 			weight = max(float64(weight*(give.escape/give.d)), tiny)
-			ruled = s.n
+			ruled = s.N
 		}
 		if c == 0 {
 			break
@@ -219,11 +220,11 @@ func (p *ppmWalk) Predict(probs []float64) {
 // blended adds up the shares of x in every context.
 func (p *ppmWalk) blended(x predictors.Symbol) float64 {
 	weight, prob := 1.0, 0.0
-	for c := p.start(); ; c = p.list[c].suffix {
-		if s := &p.list[c]; s.n > 0 {
+	for c := p.start(); ; c = p.List[c].Suffix {
+		if s := &p.List[c]; s.N > 0 {
 			give := p.all(s)
-			if y := p.find(c, uint32(x)); y != nil {
-				prob += p.given(weight/give.d, y.count)
+			if y := p.Find(c, uint32(x)); y != nil {
+				prob += p.given(weight/give.d, y.Count)
 			}
 			weight = max(float64(weight*(give.escape/give.d)), tiny)
 		}
@@ -236,12 +237,12 @@ func (p *ppmWalk) blended(x predictors.Symbol) float64 {
 // blendAll is blended for all symbols at once.
 func (p *ppmWalk) blendAll(probs []float64) {
 	weight := 1.0
-	for c := p.start(); ; c = p.list[c].suffix {
-		if s := &p.list[c]; s.n > 0 {
-			give, all := p.all(s), p.of(c)
+	for c := p.start(); ; c = p.List[c].Suffix {
+		if s := &p.List[c]; s.N > 0 {
+			give, all := p.all(s), p.Of(c)
 			scale := weight / give.d
 			for i := range all {
-				probs[all[i].symbol] += p.given(scale, all[i].count)
+				probs[all[i].Symbol] += p.given(scale, all[i].Count)
 			}
 			weight = max(float64(weight*(give.escape/give.d)), tiny)
 		}
@@ -257,9 +258,9 @@ func (p *ppmWalk) blendAll(probs []float64) {
 
 // all returns what s gives out if nothing is ruled out and there is always
 // something to escape to.
-func (p *ppmWalk) all(s *ppmContext) sharing {
-	escape := p.rule.alpha + float64(p.rule.gamma*float64(s.n))
-	return sharing{d: float64(s.total) - float64(p.rule.beta*float64(s.n)) + escape, escape: escape}
+func (p *ppmWalk) all(s *contexts.Context) sharing {
+	escape := p.rule.alpha + float64(p.rule.gamma*float64(s.N))
+	return sharing{d: float64(s.Total) - float64(p.rule.beta*float64(s.N)) + escape, escape: escape}
 }
 
 // given is the probability of a symbol counted so often: scale is the weight
@@ -285,21 +286,21 @@ func (p *ppmWalk) base(weight float64, ruled uint32) (each, all float64) {
 // countOf adds up the counts that the successors of above have in c, which
 // has seen them all.
 func (p *ppmWalk) countOf(c, above uint32) (sum uint32) {
-	few := p.of(above)
-	if n := int(p.list[c].n); len(few) <= 2 || n > scanLimit && 8*len(few) < n {
+	few := p.Of(above)
+	if n := int(p.List[c].N); len(few) <= 2 || n > contexts.ScanLimit && 8*len(few) < n {
 		for i := range few {
-			sum += p.find(c, uint32(few[i].symbol)).count
+			sum += p.Find(c, uint32(few[i].Symbol)).Count
 		}
 		return sum
 	}
 	p.newSet()
 	for i := range few {
-		p.seen[few[i].symbol] = p.stamp
+		p.seen[few[i].Symbol] = p.stamp
 	}
-	all := p.of(c)
+	all := p.Of(c)
 	for i := range all {
-		if p.seen[all[i].symbol] == p.stamp {
-			sum += all[i].count
+		if p.seen[all[i].Symbol] == p.stamp {
+			sum += all[i].Count
 		}
 	}
 	return sum
@@ -319,8 +320,8 @@ func (p *ppmWalk) newSet() {
 // coding is the context in which x gets its probability; ok is false if no
 // context has seen x. It is start or shorter.
 func (p *ppmWalk) coding(x predictors.Symbol) (c uint32, ok bool) {
-	for c = p.start(); ; c = p.list[c].suffix {
-		if p.find(c, uint32(x)) != nil {
+	for c = p.start(); ; c = p.List[c].Suffix {
+		if p.Find(c, uint32(x)) != nil {
 			return c, true
 		}
 		if c == 0 {
@@ -339,10 +340,10 @@ func (p *ppmWalk) count(x predictors.Symbol, update bool) {
 	if !update {
 		last = 0
 	}
-	for c := p.at; ; c = p.list[c].suffix {
-		if y := p.find(c, uint32(x)); y != nil {
-			y.count++
-			p.list[c].total++
+	for c := p.at; ; c = p.List[c].Suffix {
+		if y := p.Find(c, uint32(x)); y != nil {
+			y.Count++
+			p.List[c].Total++
 		}
 		if c == last {
 			return

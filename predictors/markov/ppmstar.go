@@ -1,10 +1,10 @@
 package markov
 
 import (
-	"fmt"
 	"io"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/contexts"
 )
 
 // PPM* (Cleary & Teahan 1997, "Unbounded length contexts for PPM"): PPM whose
@@ -78,9 +78,9 @@ func (c *PPMStarConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &ppmStar{automaton: new(automaton), update: c.UpdateExclusion, learner: true}
-	p.automaton.clear()
-	p.ppmWalk = ppmWalk{contexts: &p.automaton.contexts, a: env.Alphabet, rule: rule, exclusion: exclusion, deterministic: deterministic}
+	p := &ppmStar{automaton: new(contexts.Automaton), update: c.UpdateExclusion, learner: true}
+	p.automaton.Clear()
+	p.ppmWalk = ppmWalk{Store: &p.automaton.Store, a: env.Alphabet, rule: rule, exclusion: exclusion, deterministic: deterministic}
 	return p, nil
 }
 
@@ -88,7 +88,7 @@ func (c *PPMStarConfig) New(env predictors.Env) (predictors.Predictor, error) {
 // learns.
 type ppmStar struct {
 	ppmWalk
-	automaton *automaton
+	automaton *contexts.Automaton
 	update    bool
 	learner   bool
 	matched   uint32 // the length of the context, in the class at
@@ -106,16 +106,16 @@ func (p *ppmStar) Fork() predictors.Predictor {
 // occurred.
 func (p *ppmStar) Observe(x predictors.Symbol) {
 	for c := p.at; ; {
-		if y := p.find(c, uint32(x)); y != nil {
-			p.at, p.matched = y.next, p.matched+1
+		if y := p.Find(c, uint32(x)); y != nil {
+			p.at, p.matched = y.Next, p.matched+1
 			return
 		}
 		if c == 0 {
 			p.at, p.matched = 0, 0
 			return
 		}
-		c = p.list[c].suffix
-		p.matched = p.automaton.length[c]
+		c = p.List[c].Suffix
+		p.matched = p.automaton.Length[c]
 	}
 }
 
@@ -124,175 +124,26 @@ func (p *ppmStar) Learn(x predictors.Symbol) {
 	if !p.learner {
 		panic("ppm-star: a fork does not learn")
 	}
-	if p.matched < p.automaton.length[p.at] {
-		p.at = p.list[p.at].suffix
+	if p.matched < p.automaton.Length[p.at] {
+		p.at = p.List[p.at].Suffix
 	}
 	p.count(x, p.update)
-	p.at = p.automaton.extend(p.at, uint32(x))
-	p.matched = p.automaton.length[p.at]
-}
-
-// An automaton is a suffix automaton whose transitions count.
-type automaton struct {
-	contexts          // a context is a class; suffix is its link
-	length   []uint32 // of the longest string of each class
-}
-
-func (m *automaton) clear() {
-	m.contexts.clear()
-	m.length = make([]uint32, 1)
-}
-
-// extend appends x to the learned text that ends with the longest string of
-// c, and returns the class of what it ends with now. Contexts to which x is
-// new count it once.
-func (m *automaton) extend(c, x uint32) uint32 {
-	if y := m.find(c, x); y != nil { // at the beginning of a text after the first
-		return m.exactly(c, x, y.next)
-	}
-	last := m.state(0, m.length[c]+1)
-	for {
-		m.add(c, successor{next: last, count: 1, symbol: uint16(x)})
-		if c == 0 {
-			return last
-		}
-		c = m.list[c].suffix
-		if y := m.find(c, x); y != nil {
-			m.list[last].suffix = m.exactly(c, x, y.next)
-			return last
-		}
-	}
-}
-
-func (m *automaton) state(suffix, length uint32) uint32 {
-	m.length = append(m.length, length)
-	return m.grow(suffix)
-}
-
-// exactly returns the class whose longest string is that of c and then x. It
-// is q, where these lead, or else the part of q up to that length, which is
-// now told apart from the rest.
-func (m *automaton) exactly(c, x, q uint32) uint32 {
-	length := m.length[c] + 1
-	if m.length[q] == length {
-		return q
-	}
-	part := m.state(m.list[q].suffix, length)
-	for i := range m.list[q].n {
-		m.add(part, m.of(q)[i])
-	}
-	m.list[q].suffix = part
-	for {
-		y := m.find(c, x)
-		if y == nil || y.next != q {
-			return part
-		}
-		y.next = part
-		if c == 0 {
-			return part
-		}
-		c = m.list[c].suffix
-	}
+	p.at = p.automaton.Extend(p.at, uint32(x))
+	p.matched = p.automaton.Length[p.at]
 }
 
 // Bytes counts classes, successors and the index.
-func (p *ppmStar) Bytes() int64 { return p.contexts.Bytes() + int64(cap(p.automaton.length))*4 }
+func (p *ppmStar) Bytes() int64 { return p.automaton.Bytes() }
 
 // Describe counts classes and their successors.
 func (p *ppmStar) Describe() map[string]float64 {
-	return map[string]float64{"contexts": float64(len(p.list)), "successors": float64(p.successors())}
+	return map[string]float64{"contexts": float64(len(p.List)), "successors": float64(p.Successors())}
 }
 
 // WriteTo writes the automaton, class by class.
-func (p *ppmStar) WriteTo(w io.Writer) (int64, error) {
-	return predictors.WriteArchive(w, p.automaton.fields)
-}
+func (p *ppmStar) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, p.fields) }
 
 // ReadFrom replaces the automaton.
-func (p *ppmStar) ReadFrom(r io.Reader) (int64, error) {
-	return predictors.ReadArchive(r, func(a *predictors.Archive) {
-		p.automaton.fields(a)
-		if a.Err() == nil {
-			if err := p.automaton.check(p.a); err != nil {
-				p.automaton.clear()
-				a.Fail(err)
-			}
-		}
-	})
-}
+func (p *ppmStar) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, p.fields) }
 
-func (m *automaton) fields(a *predictors.Archive) {
-	var fan, suffix, next, count []uint32
-	var symbol []uint16
-	if !a.Reading() {
-		for c := range m.list {
-			fan, suffix = append(fan, m.list[c].n), append(suffix, m.list[c].suffix)
-			for _, y := range m.of(uint32(c)) {
-				next, count, symbol = append(next, y.next), append(count, y.count), append(symbol, y.symbol)
-			}
-		}
-	}
-	predictors.Slice(a, &m.length)
-	for _, column := range []*[]uint32{&fan, &suffix, &next, &count} {
-		predictors.Slice(a, column)
-	}
-	predictors.Slice(a, &symbol)
-	if !a.Reading() || a.Err() != nil {
-		return
-	}
-	length := m.length
-	m.clear()
-	if len(fan) != len(length) || len(suffix) != len(fan) || len(fan) == 0 || len(next) != len(symbol) || len(count) != len(symbol) {
-		a.Fail(fmt.Errorf("ppm-star: the saved columns have %d, %d, %d and %d, %d, %d entries", len(length), len(fan), len(suffix), len(symbol), len(next), len(count)))
-		return
-	}
-	m.length = length
-	at := 0
-	for c, n := range fan {
-		if c > 0 {
-			m.grow(suffix[c])
-		}
-		if uint64(n) > uint64(len(symbol)-at) {
-			a.Fail(fmt.Errorf("ppm-star: saved class %d has %d successors, want at most %d", c, n, len(symbol)-at))
-			return
-		}
-		for ; n > 0; n, at = n-1, at+1 {
-			m.add(uint32(c), successor{next: next[at], count: count[at], symbol: symbol[at]})
-		}
-	}
-	if at != len(symbol) {
-		a.Fail(fmt.Errorf("ppm-star: %d successors are saved, want %d", len(symbol), at))
-	}
-}
-
-// check says what is wrong with classes read from a file: walks along links
-// and transitions must end, and what follows a context must follow its suffix.
-func (m *automaton) check(a int) error {
-	for c := range m.list {
-		s := &m.list[c]
-		bad := int(s.suffix) >= len(m.list) || c == 0 && m.length[0] != 0 || c > 0 && m.length[s.suffix] >= m.length[c]
-		sum := uint64(0)
-		for i := uint32(0); i < s.n && !bad; i++ {
-			y := m.of(uint32(c))[i]
-			sum += uint64(y.count)
-			bad = int(y.symbol) >= a || y.count == 0 || int(y.next) >= len(m.list) || m.length[y.next] <= m.length[c] ||
-				c > 0 && m.find(s.suffix, uint32(y.symbol)) == nil
-		}
-		if bad || sum > 1<<32-1 || m.repeats(uint32(c)) {
-			return fmt.Errorf("ppm-star: saved class %d is damaged", c)
-		}
-	}
-	return nil
-}
-
-// repeats reports whether a successor of c is there twice: looking for the
-// later one finds the earlier.
-func (m *automaton) repeats(c uint32) bool {
-	all := m.of(c)
-	for i := range all {
-		if m.find(c, uint32(all[i].symbol)) != &all[i] {
-			return true
-		}
-	}
-	return false
-}
+func (p *ppmStar) fields(a *predictors.Archive) { p.automaton.Fields(a, "ppm-star", p.a) }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/contexts"
 )
 
 // PPM-C as it was run for table 3 of Begleiter, El-Yaniv & Yona 2004, "On
@@ -84,7 +85,7 @@ const (
 // the empty one only leads to those of length 1. A successor with count 0 is
 // forgotten.
 type windowTrie struct {
-	contexts
+	contexts.Store
 	a, depth int
 	slip     bool
 	u        []uint32 // U, beside list: what the escape gets
@@ -94,7 +95,7 @@ type windowTrie struct {
 }
 
 func (m *windowTrie) clear() {
-	m.contexts.clear()
+	m.Store.Clear()
 	m.u, m.alive = make([]uint32, 1), make([]uint32, 1)
 	m.unigram = make([]uint32, m.a)
 	for x := range m.unigram {
@@ -105,13 +106,13 @@ func (m *windowTrie) clear() {
 
 func (m *windowTrie) node() uint32 {
 	m.u, m.alive = append(m.u, 0), append(m.alive, 0)
-	return m.grow(0)
+	return m.Grow(0)
 }
 
 // known returns the successor x of c, or nil if there is none or it was
 // forgotten.
-func (m *windowTrie) known(c, x uint32) *successor {
-	if y := m.find(c, x); y != nil && y.count > 0 {
+func (m *windowTrie) known(c, x uint32) *contexts.Successor {
+	if y := m.Find(c, x); y != nil && y.Count > 0 {
 		return y
 	}
 	return nil
@@ -125,7 +126,7 @@ func (m *windowTrie) lookup(context []uint32) uint32 {
 		if y == nil {
 			return 0
 		}
-		c = y.next
+		c = y.Next
 	}
 	return c
 }
@@ -138,11 +139,11 @@ func (m *windowTrie) countWindow(window []uint32) {
 		if y == nil {
 			y = m.enter(c, length, x)
 		} else if length > 0 {
-			y.count++
-			m.list[c].total++
+			y.Count++
+			m.List[c].Total++
 		}
-		next := y.next
-		if y.count > windowLimit {
+		next := y.Next
+		if y.Count > windowLimit {
 			m.halve(c)
 		}
 		c = next
@@ -150,35 +151,35 @@ func (m *windowTrie) countWindow(window []uint32) {
 }
 
 // enter gives c, of the given length, the new successor x.
-func (m *windowTrie) enter(c uint32, length int, x uint32) *successor {
+func (m *windowTrie) enter(c uint32, length int, x uint32) *contexts.Successor {
 	next := uint32(0)
 	if length < m.depth {
 		next = m.node()
 	}
 	m.u[c]++
 	m.alive[c]++
-	if y := m.find(c, x); y != nil { // forgotten, with all that lay below it
-		y.next, y.count = next, 1
-		m.list[c].total++
+	if y := m.Find(c, x); y != nil { // forgotten, with all that lay below it
+		y.Next, y.Count = next, 1
+		m.List[c].Total++
 	} else {
-		m.add(c, successor{next: next, count: 1, symbol: uint16(x)})
+		m.Add(c, contexts.Successor{Next: next, Count: 1, Symbol: uint16(x)})
 	}
-	return m.find(c, x)
+	return m.Find(c, x)
 }
 
 // halve halves the counts of c.
 func (m *windowTrie) halve(c uint32) {
 	m.u[c] = (m.u[c] + 1) / 2
-	m.alive[c], m.list[c].total = 0, 0
-	all := m.of(c)
+	m.alive[c], m.List[c].Total = 0, 0
+	all := m.Of(c)
 	for i := range all {
 		y := &all[i]
-		if y.count /= 2; y.count < windowKeep {
-			y.count = 0
+		if y.Count /= 2; y.Count < windowKeep {
+			y.Count = 0
 			continue
 		}
 		m.alive[c]++
-		m.list[c].total += y.count
+		m.List[c].Total += y.Count
 	}
 }
 
@@ -233,7 +234,7 @@ func (p *ppmVMM) Prob(x predictors.Symbol) float64 {
 	for c, length := p.at, p.length; c != 0; c, length = p.shorter(length - 1) {
 		d, escape := p.shares(c)
 		if y := p.known(c, uint32(x)); y != nil {
-			return float64(weight * (float64(y.count) / d))
+			return float64(weight * (float64(y.Count) / d))
 		}
 		weight = max(float64(weight*(escape/d)), tiny)
 		p.rule(c)
@@ -247,9 +248,9 @@ func (p *ppmVMM) Predict(probs []float64) {
 	weight := 1.0
 	for c, length := p.at, p.length; c != 0; c, length = p.shorter(length - 1) {
 		d, escape := p.shares(c)
-		for _, y := range p.of(c) {
-			if y.count > 0 && !p.isRuled(uint32(y.symbol)) {
-				probs[y.symbol] = float64(weight * (float64(y.count) / d))
+		for _, y := range p.Of(c) {
+			if y.Count > 0 && !p.isRuled(uint32(y.Symbol)) {
+				probs[y.Symbol] = float64(weight * (float64(y.Count) / d))
 			}
 		}
 		weight = max(float64(weight*(escape/d)), tiny)
@@ -373,9 +374,9 @@ func (p *ppmVMM) suffix(length int) uint32 { return p.lookup(p.window[len(p.wind
 // known to c.
 func (p *ppmVMM) shares(c uint32) (d, escape float64) {
 	n, free := uint32(0), 0
-	for _, y := range p.of(c) {
-		if y.count > 0 && !p.isRuled(uint32(y.symbol)) {
-			n += y.count
+	for _, y := range p.Of(c) {
+		if y.Count > 0 && !p.isRuled(uint32(y.Symbol)) {
+			n += y.Count
 			free++
 		}
 	}
@@ -387,8 +388,8 @@ func (p *ppmVMM) shares(c uint32) (d, escape float64) {
 
 // exhausted reports whether all successors of c are ruled out.
 func (p *ppmVMM) exhausted(c uint32) bool {
-	for _, y := range p.of(c) {
-		if y.count > 0 && !p.isRuled(uint32(y.symbol)) {
+	for _, y := range p.Of(c) {
+		if y.Count > 0 && !p.isRuled(uint32(y.Symbol)) {
 			return false
 		}
 	}
@@ -411,8 +412,8 @@ func (p *ppmVMM) isRuled(x uint32) bool { return p.seen[x] == p.stamp }
 
 // rule rules out the successors of c.
 func (p *ppmVMM) rule(c uint32) {
-	for _, y := range p.of(c) {
-		if x := uint32(y.symbol); y.count > 0 && !p.isRuled(x) {
+	for _, y := range p.Of(c) {
+		if x := uint32(y.Symbol); y.Count > 0 && !p.isRuled(x) {
 			p.seen[x] = p.stamp
 			p.ruled++
 			p.ruledCounts += p.unigram[x]
@@ -435,12 +436,12 @@ func (p *ppmVMM) State(b []byte) []byte {
 
 // Bytes counts contexts, successors, the index and the unigram.
 func (m *windowTrie) Bytes() int64 {
-	return m.contexts.Bytes() + 4*int64(cap(m.u)+cap(m.alive)+cap(m.unigram))
+	return m.Store.Bytes() + 4*int64(cap(m.u)+cap(m.alive)+cap(m.unigram))
 }
 
 // Describe counts contexts and their successors.
 func (m *windowTrie) Describe() map[string]float64 {
-	return map[string]float64{"contexts": float64(len(m.list)), "successors": float64(m.successors())}
+	return map[string]float64{"contexts": float64(len(m.List)), "successors": float64(m.Successors())}
 }
 
 // WriteTo writes the trie in breadth-first order, U of each context and the
@@ -457,7 +458,7 @@ func (m *windowTrie) fields(a *predictors.Archive) {
 	var u []uint32
 	unigram := m.unigram
 	if !a.Reading() {
-		for _, c := range m.export(&t, m.depth) {
+		for _, c := range t.export(&m.Store, m.depth) {
 			u = append(u, m.u[c])
 		}
 	}
@@ -482,7 +483,7 @@ func (m *windowTrie) rebuild(t *savedTrie, u, unigram []uint32) error {
 		return fmt.Errorf("ppm-c-vmm: %d escape counts and %d unigrams are saved, want %d and %d", len(u), len(unigram), len(m.u), m.a)
 	}
 	for c := range u {
-		if u[c] > 1<<24 || c > 0 && m.list[c].n > 0 && u[c] == 0 {
+		if u[c] > 1<<24 || c > 0 && m.List[c].N > 0 && u[c] == 0 {
 			return fmt.Errorf("ppm-c-vmm: saved context %d is damaged: escape count %d", c, u[c])
 		}
 	}
@@ -498,11 +499,11 @@ func (m *windowTrie) rebuild(t *savedTrie, u, unigram []uint32) error {
 }
 
 func (m *windowTrie) restore(c uint32, length int, symbol uint16, count uint32) error {
-	if count > windowLimit || m.find(c, uint32(symbol)) != nil {
+	if count > windowLimit || m.Find(c, uint32(symbol)) != nil {
 		return fmt.Errorf("symbol %d, count %d", symbol, count)
 	}
 	y := m.enter(c, length, uint32(symbol))
-	m.list[c].total += count - y.count
-	y.count = count
+	m.List[c].Total += count - y.Count
+	y.Count = count
 	return nil
 }

@@ -88,7 +88,7 @@ func TestPPMVMMHalves(t *testing.T) {
 	c := p.lookup([]uint32{0, 0, 0})
 	// 56,000 or so zeros followed by zeros: the count was halved and grew
 	// again, never beyond the limit.
-	if n := p.find(c, 0).count; n > windowLimit || n < windowLimit/2 {
+	if n := p.Find(c, 0).Count; n > windowLimit || n < windowLimit/2 {
 		t.Errorf("the context 000 counts %d zeros, want %d to %d", n, windowLimit/2, windowLimit)
 	}
 	var b bytes.Buffer
