@@ -93,6 +93,8 @@ type Data struct {
 	// Refit lets Train have a Learner learn the validation part too, once all
 	// that is tuned on it has been: text next to the test part is worth most.
 	Refit bool
+	// Budget is what Train may use; nothing is bounded if it is zero.
+	Budget Budget
 }
 
 // Symbols counts the symbols of the training part.
