@@ -72,6 +72,10 @@ func (d *decoder) value(path string, n *node, v reflect.Value) {
 	if d.byMethod(path, n, v) {
 		return
 	}
+	if isNested(v.Type()) {
+		d.nested(path, n, asNested(v))
+		return
+	}
 	switch v.Kind() {
 	case reflect.Struct:
 		d.fields(path, n, v)
@@ -151,9 +155,12 @@ func (d *decoder) entries(path string, n *node, v reflect.Value) {
 		m.SetMapIndex(k, v.MapIndex(k))
 	}
 	for _, k := range n.keys {
-		e := reflect.New(v.Type().Elem()).Elem()
+		e, name := reflect.New(v.Type().Elem()).Elem(), reflect.ValueOf(k).Convert(v.Type().Key())
+		if weaker := m.MapIndex(name); weaker.IsValid() {
+			e.Set(weaker) // tables merge key by key
+		}
 		d.value(join(path, k), n.table[k], e)
-		m.SetMapIndex(reflect.ValueOf(k).Convert(v.Type().Key()), e)
+		m.SetMapIndex(name, e)
 	}
 	v.Set(m)
 }
@@ -354,7 +361,7 @@ func settable(config any, reserved []string) error {
 }
 
 func settableType(t reflect.Type, path string) error {
-	if readsItself(t) {
+	if readsItself(t) || isNested(t) {
 		return nil
 	}
 	switch t.Kind() {
@@ -404,6 +411,9 @@ func generic(v reflect.Value) any {
 	}
 	if x, ok := byItself(v.Interface()); ok {
 		return x
+	}
+	if isNested(v.Type()) {
+		return genericNested(asNested(v))
 	}
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface:

@@ -3,6 +3,8 @@ package config
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // A Setting is one value of the merged experiment.
@@ -61,6 +63,12 @@ func settings(path string, v reflect.Value, n *node) []Setting {
 			list = append(list, settings(key, inner, at)...)
 			continue
 		}
+		if inner.Kind() == reflect.Map && isNested(inner.Type().Elem()) {
+			for _, k := range sortedKeys(inner) {
+				list = append(list, nestedSettings(join(key, k.String()), asNested(inner.MapIndex(k)), at.get(k.String()))...)
+			}
+			continue
+		}
 		from := Origin{}
 		if at != nil {
 			from = at.from
@@ -68,6 +76,10 @@ func settings(path string, v reflect.Value, n *node) []Setting {
 		list = append(list, Setting{key, string(canonical(f.value.Interface())), from.String()})
 	}
 	return list
+}
+
+func sortedKeys(m reflect.Value) []reflect.Value {
+	return slices.SortedFunc(slices.Values(m.MapKeys()), func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 }
 
 // asWritten lists the values of a table under the given keys.

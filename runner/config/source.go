@@ -73,8 +73,16 @@ func (s source) problems(config any, err error) Problems {
 // hasParam reports whether the path leads to a parameter of the struct v; what
 // is within a type that reads itself is believed.
 func hasParam(v reflect.Value, path []string) bool {
-	for _, k := range path {
+	for i, k := range path {
 		v = reflect.Indirect(v)
+		if v.Kind() == reflect.Map && isNested(v.Type().Elem()) {
+			e := v.MapIndex(reflect.ValueOf(k).Convert(v.Type().Key()))
+			if !e.IsValid() {
+				return false
+			}
+			_, _, config := asNested(e).Chosen()
+			return config != nil && hasParam(reflect.ValueOf(config), path[i+1:])
+		}
 		if v.Kind() != reflect.Struct {
 			return false
 		}
