@@ -10,6 +10,7 @@ import (
 	"horizon/predictors/lempelziv"
 	"horizon/predictors/markov"
 	"horizon/predictors/markov/contexttree"
+	"horizon/predictors/mixture"
 	"horizon/predictors/oracle"
 	"horizon/predictors/ppmd"
 	"horizon/predictors/statemachine"
@@ -89,8 +90,18 @@ var Kinds = []Kind{
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
 	{Name: "transformer", Version: 1, Doc: "decoder-only transformer, pre-norm, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
 		Default: transformer.Default, Tiny: transformer.Tiny},
+	{Name: "mixture", Version: 1, Doc: "linear interpolation of predictors of any kinds; weights fixed, tuned, by context or Bayes'", Paper: "Jelinek & Mercer 1980; Herbster & Warmuth 1998; Khandelwal et al. 2020", Random: true,
+		Default: mixture.Default, Tiny: mixture.Tiny},
 	{Name: "oracle", Version: 1, Doc: "the exact Bayes filter of a known process", Paper: "the best a predictor can be", Oracle: true,
 		Default: oracle.DefaultOracle, Tiny: oracle.TinyOracle},
+}
+
+// A mixture may have parts of every kind, itself too, so it cannot import the
+// list: it is told.
+func init() {
+	for _, k := range Kinds {
+		mixture.Kinds = append(mixture.Kinds, mixture.Kind{Name: k.Name, Version: k.Version, Default: k.Default})
+	}
 }
 
 var contextFree = map[string]string{"near-entropy": "it knows no context"}
