@@ -31,7 +31,8 @@ type job struct {
 
 	Kind   string          // of predictor or coder
 	Config json.RawMessage // its resolved parameters
-	Seed   uint64          // of training
+	Budget predictors.Budget
+	Seed   uint64 // of training
 
 	CorpusKind   string
 	CorpusConfig json.RawMessage
@@ -56,6 +57,7 @@ type outcome struct {
 	TestSymbols  int
 	TestBytes    int64
 	TrainSeconds float64
+	TrainOps     float64 // NaN if the predictor does not count
 	EvalSeconds  float64 // of the whole evaluation
 	ScoreSeconds float64 // of scoring the test symbols, without looking further ahead
 	ModelBytes   int64
@@ -79,7 +81,8 @@ type proof struct {
 }
 
 // unavailable is why a cell cannot be computed here though nothing is wrong
-// with it: its corpus cannot be had, or the protocol is not defined for it.
+// with it: its corpus cannot be had, the protocol is not defined for it, or it
+// cannot keep its budget.
 type unavailable struct{ reason string }
 
 func (u unavailable) Error() string { return u.reason }
@@ -93,7 +96,7 @@ func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*o
 	if k, ok := catalog.FindCoder(j.Kind); ok {
 		return j.price(ctx, k, c)
 	}
-	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: c.Test.Symbols, TestBytes: c.Test.Bytes}
+	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: c.Test.Symbols, TestBytes: c.Test.Bytes, TrainOps: math.NaN()}
 	p, err := j.train(ctx, c, out, report)
 	if err != nil {
 		return nil, err
@@ -115,6 +118,7 @@ func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*o
 		return nil, err
 	}
 	out.Scores = append(out.Scores, derived(out.Scores, c)...)
+	out.Scores = append(out.Scores, counted(p, out)...)
 	if c.Process != nil {
 		err = j.optimum(ctx, c, out)
 	}
@@ -159,15 +163,21 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 		}
 	}
 	start := time.Now()
-	err = predictors.Train(ctx, p, predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs, Refit: j.Refit}, func(m predictors.Progress) {
-		out.TrainSymbols = max(out.TrainSymbols, int(m.Symbols)) // more than the part has, over several epochs
+	d := predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs, Refit: j.Refit, Budget: j.Budget}
+	err = predictors.Train(ctx, p, d, func(m predictors.Progress) {
+		if m.Symbols > 0 { // at last, what was seen: more than there is over several epochs, less in a budget
+			out.TrainSymbols = int(m.Symbols)
+		}
 		if m.Metric != "" {
-			out.Curve = append(out.Curve, curvePoint{m.Metric, m.Symbols, time.Since(start).Seconds(), m.Value})
+			out.draw(curvePoint{m.Metric, m.Symbols, time.Since(start).Seconds(), m.Value})
 		}
 		report(m)
 	})
 	if err != nil {
-		return nil, err
+		return nil, overBudget(j.Kind, err)
+	}
+	if o, ok := p.(predictors.OpCounter); ok {
+		out.TrainOps, _ = o.Ops()
 	}
 	out.TrainSeconds = math.NaN()
 	if trains(p) {
@@ -177,6 +187,17 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 		err = j.save(p, kind, c, out)
 	}
 	return p, err
+}
+
+// draw adds a point to a curve. A model that was begun anew, smaller, comes by
+// the same numbers of symbols again.
+func (o *outcome) draw(v curvePoint) {
+	same := func(w curvePoint) bool { return w.Metric == v.Metric && w.Symbols == v.Symbols }
+	if i := slices.IndexFunc(o.Curve, same); i >= 0 {
+		o.Curve[i] = v
+		return
+	}
+	o.Curve = append(o.Curve, v)
 }
 
 // fresh makes the job's predictor, untrained.
@@ -216,6 +237,12 @@ func (j *job) load(c *corpora.Corpus, out *outcome) (predictors.Predictor, bool)
 		return nil, false // trained again, and replaced
 	}
 	out.Loaded, out.TrainSeconds, out.ModelFile = true, h.TrainSeconds, j.ModelFile
+	if h.TrainSymbols > 0 {
+		out.TrainSymbols = h.TrainSymbols
+	}
+	if h.TrainOps > 0 {
+		out.TrainOps = h.TrainOps
+	}
 	if !trains(p) {
 		out.TrainSeconds = math.NaN()
 	}
@@ -232,7 +259,10 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 	}
 	defer t.Cleanup()
 	h := catalog.Header{Kind: j.Kind, Version: kind.Version, Config: j.Config, Alphabet: c.Alphabet.Size(), Seed: j.Seed,
-		TrainKey: j.TrainKey, TrainSymbols: c.Train.Symbols, Chosen: predictors.Describe(p)}
+		TrainKey: j.TrainKey, TrainSymbols: out.TrainSymbols, Chosen: predictors.Describe(p)}
+	if !math.IsNaN(out.TrainOps) {
+		h.TrainOps = out.TrainOps
+	}
 	if trains(p) {
 		h.TrainSeconds = out.TrainSeconds
 	}
@@ -245,7 +275,7 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 
 // evaluate walks p over the test part with all metrics.
 func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Block, time.Duration, error) {
-	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block)}
+	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block), metrics.NewEvidence(j.Protocol.Block)}
 	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
 		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, predictors.AheadOptions{
 			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}))
@@ -324,18 +354,22 @@ func (j *job) price(ctx context.Context, kind catalog.CoderKind, c *corpora.Corp
 	if err := json.Unmarshal(j.Config, config); err != nil {
 		return nil, fmt.Errorf("coder %s: %w", j.Kind, err)
 	}
+	if err := priceable(j.Budget); err != nil {
+		return nil, overBudget(j.Kind, err)
+	}
 	coder, err := config.NewCoder()
 	if err != nil {
 		return nil, err
 	}
 	start := time.Now()
-	bits, err := coder.CodeLength(ctx, c.Train.Text(), c.Test.Text())
+	text, symbols := trainText(c, j.Budget.Symbols)
+	bits, err := coder.CodeLength(ctx, text, c.Test.Text())
 	if err != nil {
 		return nil, err
 	}
 	n := c.Test.Symbols
 	took := time.Since(start).Seconds()
-	out := &outcome{TrainSymbols: c.Train.Symbols, TestSymbols: n, TestBytes: c.Test.Bytes, EvalSeconds: took, ScoreSeconds: took}
+	out := &outcome{TrainSymbols: symbols, TestSymbols: n, TestBytes: c.Test.Bytes, EvalSeconds: took, ScoreSeconds: took}
 	out.Scores = []metrics.Score{{Metric: "bits_per_symbol", Horizon: 1, N: n, Value: bits / float64(n)}}
 	if c.Test.Bytes > 0 {
 		out.Scores = append(out.Scores, metrics.Score{Metric: "bits_per_byte", Horizon: 1, N: n, Value: bits / float64(c.Test.Bytes)})

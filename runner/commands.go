@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -141,14 +142,14 @@ func (g *global) printPlan(w io.Writer, p *plan) error {
 		if c.left {
 			continue
 		}
-		r := planRow{c.PredictorName, c.CorpusName, c.Mode, "pending", c.expect, c.unavailable, c.Key}
+		r := planRow{c.PredictorName, c.CorpusName, c.Mode, "pending", c.expect, cmp.Or(c.unavailable, c.refused), c.Key}
 		if s := states[c.Key]; s != "" {
 			r.State = string(s)
 		}
 		switch {
 		case r.State == string(results.Done):
 			done++
-		case c.expect == 0 && c.unavailable == "":
+		case c.expect == 0 && r.Why == "":
 			unknown++
 		}
 		if r.State != string(results.Done) {

@@ -33,6 +33,7 @@ type plannedCell struct {
 	results.Cell
 	job         job
 	unavailable string  // why it cannot be computed here, if so
+	refused     string  // why its budget cannot be kept, if so
 	expect      float64 // seconds it is expected to take; 0: unknown
 	left        bool    // out by --only: planned, and not to be computed now
 }
@@ -133,7 +134,7 @@ func (p *plan) add(c config.Corpus, mode string, pr config.Predictor, run config
 
 func (p *plan) cell(c config.Corpus, mode string, pr config.Predictor, run config.Run, name string, seed uint64) plannedCell {
 	got := p.corpora[c.Name]
-	cell := plannedCell{unavailable: got.missing}
+	cell := plannedCell{unavailable: got.missing, refused: p.refusal(got.Corpus, pr.Kind, run)}
 	cell.PredictorName, cell.CorpusName, cell.Mode = name, c.Name, mode
 	cell.Predictor = results.Predictor{Kind: pr.Kind, CodeVersion: pr.Version, Params: string(run.Params), Coder: run.Coder != nil}
 	cell.Seeds = fmt.Sprintf(`{"init":%d,"rollouts":%d}`, seed, p.experiment.Seeds.Rollouts)
@@ -157,7 +158,7 @@ func (p *plan) cell(c config.Corpus, mode string, pr config.Predictor, run confi
 	refit := p.experiment.Evaluate.Refit && run.Coder == nil
 	trainKey := digest(pr.Kind, pr.Version, run.Params, seed, digests[:2], source, refit)
 	cell.Key = digest(trainKey, digests[2], evaluate)
-	cell.job = job{Key: cell.Key, TrainKey: trainKey, Kind: pr.Kind, Config: mustJSON(settings(run)), Seed: seed,
+	cell.job = job{Key: cell.Key, TrainKey: trainKey, Kind: pr.Kind, Config: mustJSON(settings(run)), Budget: run.Budget, Seed: seed,
 		CorpusKind: c.Kind, CorpusConfig: mustJSON(c.Config), CorpusEnv: p.corpusEnv(c), Digests: digests,
 		Protocol: protocol, Refit: refit, Proof: p.experiment.Evaluate.Proof}
 	return cell

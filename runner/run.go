@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,9 +249,9 @@ func (r *runner) cell(ctx context.Context, n int, c *plannedCell) (results.State
 		return "", err
 	}
 	r.show.start(n)
-	if c.unavailable != "" {
-		r.show.finish(n, "skipped: "+c.unavailable)
-		return results.Skipped, r.store.Fail(id, results.Skipped, c.unavailable)
+	if why := cmp.Or(c.unavailable, c.refused); why != "" {
+		r.show.finish(n, "skipped: "+why)
+		return results.Skipped, r.store.Fail(id, results.Skipped, why)
 	}
 	stopBeating := r.beat(id)
 	start := time.Now()

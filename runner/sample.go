@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,8 +86,8 @@ func (g *global) sample(ctx context.Context, p *plan, o sampleOptions) (string, 
 			cell = c
 		}
 	}
-	if cell.unavailable != "" {
-		return "", errors.New(cell.unavailable)
+	if why := cmp.Or(cell.unavailable, cell.refused); why != "" {
+		return "", errors.New(why)
 	}
 	j := cell.job
 	j.ModelFile, j.SaveModel = modelFile(g.db, j.TrainKey), o.save

@@ -26,6 +26,7 @@ type Header struct {
 	Seed         uint64
 	TrainKey     string // identity of kind, parameters, seed and training data
 	TrainSeconds float64
+	TrainOps     float64 // 0 if they were not counted
 	TrainSymbols int
 	Chosen       map[string]float64 // what training chose
 }

@@ -16,6 +16,13 @@
 //	[predictors.kn.on.opticks]         # parameters on that corpus only
 //	discounts = "single"
 //
+//	[budget]                           # of every predictor's training
+//	model_bytes = ["1MiB", "4MiB"]     # a list sweeps: kn/order=4,model_bytes=1MiB …
+//
+// Bounds are those of predictors.Budget: symbols, model_bytes, train_seconds,
+// train_ops. A predictor may have its own, under budget in its table, its grid
+// or on.
+//
 // Tables merge key by key; an inline table is a value and replaces the one
 // before whole. More specific settings win: a kind's defaults, the predictor's
 // table, its grid, on; of several tables under on that match a corpus, the
@@ -184,7 +191,8 @@ type Run struct {
 type Setup struct {
 	Config predictors.Config      // nil for a coder
 	Coder  predictors.CoderConfig // nil for a predictor
-	Params json.RawMessage        // canonical JSON of all parameters, defaults among them: part of a cell's identity
+	Budget predictors.Budget
+	Params json.RawMessage // canonical JSON of all parameters, defaults among them, and of the bounds that are set: part of a cell's identity
 	source
 }
 
@@ -259,7 +267,8 @@ func (e *Experiment) document() document {
 
 func (b *builder) general() {
 	d := document{Seeds: DefaultSeeds(), Evaluate: DefaultEvaluate(), Limits: DefaultLimits()}
-	b.fields("", b.root, reflect.ValueOf(&d).Elem(), "corpora", "predictors", "plots", "extends")
+	b.fields("", b.root, reflect.ValueOf(&d).Elem(), "corpora", "predictors", "plots", "extends", budgetKey)
+	b.budgetTable(budgetKey, b.root.get(budgetKey))
 	b.required("schema", fmt.Sprintf("schema = %d", Schema))
 	b.required("name", `name = "…", which is not inherited by extends`)
 	b.check(d.Name == "" || nameForm.MatchString(d.Name), wantName, "name")
@@ -280,10 +289,13 @@ func (b *builder) required(key, want string) {
 // Defaults are in range, so that there is a value to point at.
 func (b *builder) check(ok bool, want string, path ...string) {
 	key := strings.Join(path, ".")
-	refused := slices.ContainsFunc(b.problems, func(p Problem) bool { return p.Key == key })
-	if n := b.root.get(path...); !ok && !refused && n != nil {
+	if n := b.root.get(path...); !ok && !b.refused(key) && n != nil {
 		b.refuse(key, n, "want %s", want)
 	}
+}
+
+func (b *builder) refused(key string) bool {
+	return slices.ContainsFunc(b.problems, func(p Problem) bool { return p.Key == key })
 }
 
 func (b *builder) checkSeeds(s Seeds) {
@@ -455,8 +467,8 @@ func namesOf[T any](list []T, name func(T) string) []string {
 func (b *builder) set(config any, from source, reserved ...string) {
 	before := len(b.problems)
 	for i, l := range from {
-		if i > 0 {
-			reserved = nil
+		if i > 0 { // of a grid or an override
+			reserved = []string{budgetKey}
 		}
 		b.fields(l.path, l.n, reflect.ValueOf(config).Elem(), reserved...)
 	}

@@ -26,7 +26,7 @@ func seeds(f *testing.F, add func(main, other, set string)) {
 		add(string(files["main.toml"]), other, set)
 	}
 	add("extends = [\"b\"]\nname = \"y\"\n[predictors.tf]\nkind = \"transformer\"\ngrid = { lags = [[1], [2]], train = { steps = [1, 2] } }\nskip = [{ lags = [1] }]\non = { \"g*\" = { width = 8 } }\n",
-		head+"[predictors.'q']\nkind = \"\"\"\nlz78\"\"\"\ngamma = 1e-3 # small\n[plots.p]\nkind = \"bits\"\n", "seeds.init=[1,2]")
+		head+"[budget]\nsymbols = [1, 2]\n[predictors.'q']\nkind = \"\"\"\nlz78\"\"\"\ngamma = 1e-3 # small\n[plots.p]\nkind = \"bits\"\n", "seeds.init=[1,2]")
 }
 
 // FuzzConfig reads any text: it ends in an experiment that can be resolved,

@@ -2,14 +2,16 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
 	"horizon/corpora"
+	"horizon/predictors"
 )
 
 // predictorKeys are the keys of [predictors.NAME] that are not parameters.
-var predictorKeys = []string{"kind", "corpora", "grid", "skip", "on"}
+var predictorKeys = []string{"kind", "corpora", budgetKey, "grid", "skip", "on"}
 
 // A predictorKind is a kind of predictor or of coder.
 type predictorKind struct {
@@ -69,7 +71,9 @@ func (b *builder) predictor(name string, n *node) {
 	}
 	t.kind = kinds[slices.Index(names, kind)]
 	t.corpora = b.known(t)
+	b.budgetTable(join(t.path, budgetKey), t.n.get(budgetKey))
 	t.axes = b.grid(t)
+	t.axes = append(t.axes, b.usable(t, b.sweeps(t))...)
 	skips := b.skips(t)
 	if !b.affordable(t) {
 		return
@@ -103,7 +107,7 @@ func (b *builder) point(t *predictorTable, point []choice) Predictor {
 	var label []string
 	for _, c := range point {
 		if !c.axis.fixed {
-			v := GridValue{c.axis.key(), c.value.label()}
+			v := GridValue{c.axis.short(), c.value.label()}
 			p.Grid = append(p.Grid, v)
 			label = append(label, v.Key+"="+v.Value)
 		}
@@ -111,29 +115,36 @@ func (b *builder) point(t *predictorTable, point []choice) Predictor {
 	if len(label) > 0 {
 		p.Name += "/" + strings.Join(label, ",")
 	}
-	p.Setup = b.setup(t.kind, from)
-	for _, o := range t.on { // must make sense even if it matches nothing
+	setup := func(on []override) Setup {
+		from := slices.Clip(from)
+		for _, o := range on {
+			from = append(from, o.layer)
+		}
+		return b.setup(t.kind, from, b.bounds(t, point, on))
+	}
+	p.Setup = setup(nil)
+	for i, o := range t.on { // must make sense even if it matches nothing
 		if !slices.ContainsFunc(t.corpora, func(c Corpus) bool { return Match(o.pattern, c.Name) }) {
-			b.setup(t.kind, append(slices.Clip(from), o.layer))
+			setup(t.on[i : i+1])
 		}
 	}
 	for _, c := range t.corpora {
-		from := slices.Clip(from)
-		for _, o := range t.on {
-			if Match(o.pattern, c.Name) {
-				from = append(from, o.layer)
-			}
-		}
-		p.Runs = append(p.Runs, Run{c.Name, b.setup(t.kind, from)})
+		on := slices.DeleteFunc(slices.Clone(t.on), func(o override) bool { return !Match(o.pattern, c.Name) })
+		p.Runs = append(p.Runs, Run{c.Name, setup(on)})
 	}
 	return p
 }
 
-// setup is a kind's defaults under the layers of a source.
-func (b *builder) setup(k predictorKind, from source) Setup {
+// setup is a kind's defaults under the layers of a source, and a budget.
+func (b *builder) setup(k predictorKind, from source, budget predictors.Budget) Setup {
 	s := k.fresh()
 	b.set(s.params(), from, predictorKeys...)
-	s.source, s.Params = from, canonical(s.params())
+	s.source, s.Budget = from, budget
+	all := generic(reflect.ValueOf(s.params())).(map[string]any)
+	if set := boundsJSON(budget); len(set) > 0 {
+		all[budgetKey] = set
+	}
+	s.Params = canonical(all)
 	return s
 }
 
@@ -250,6 +261,7 @@ func (b *builder) overrides(t *predictorTable) []override {
 		case !strings.ContainsAny(pattern, "*?") && !slices.Contains(b.corpusNames(), pattern):
 			b.problems.add(Problem{At: n.from, Key: key, Why: unknown("corpus", pattern, b.corpusNames())})
 		default:
+			b.budgetTable(join(key, budgetKey), n.get(budgetKey))
 			list = append(list, override{pattern, layer{key, n}})
 		}
 	}
@@ -260,10 +272,14 @@ func (b *builder) overrides(t *predictorTable) []override {
 type axis struct {
 	path   []string
 	values []*node
-	fixed  bool // a scalar: one value, not part of names
+	fixed  bool   // a scalar: one value, not part of names
+	at     string // the key it was written under
 }
 
 func (a axis) key() string { return strings.Join(a.path, ".") }
+
+// short is the key in names: bounds are known without saying that they are.
+func (a axis) short() string { return strings.TrimPrefix(a.key(), budgetKey+".") }
 
 // A choice is a value on an axis.
 type choice struct {
@@ -281,17 +297,28 @@ func (b *builder) grid(t *predictorTable) []axis {
 		b.refuse(path, n, "want a table of parameters, each a list of values")
 		return nil
 	}
+	b.budgetTable(join(path, budgetKey), n.get(budgetKey))
 	axes := leaves(n, nil)
+	for i := range axes {
+		axes[i].at = path + "." + axes[i].key()
+	}
+	return b.usable(t, axes)
+}
+
+// usable refuses axes without values, with a value twice, or that another
+// setting disputes, and returns the others.
+func (b *builder) usable(t *predictorTable, axes []axis) []axis {
 	axes = slices.DeleteFunc(axes, func(a axis) bool {
-		at := n.get(a.path...)
 		if len(a.values) == 0 {
-			b.refuse(path+"."+a.key(), at, "want at least one value")
+			b.problems.add(Problem{At: b.written(a), Key: a.at, Got: "[]", Why: "want at least one value"})
 			return true
 		}
 		seen := map[string]bool{}
 		for _, v := range a.values {
 			if text := v.label(); seen[text] {
-				b.refuse(path+"."+a.key(), at, "want different values, not %s twice", clip(text))
+				list := &node{list: true, items: a.values}
+				b.problems.add(Problem{At: b.written(a), Key: a.at, Got: clip(list.String()),
+					Why: fmt.Sprintf("want different values, not %s twice", clip(text))})
 				return true
 			}
 			seen[v.label()] = true
@@ -304,6 +331,14 @@ func (b *builder) grid(t *predictorTable) []axis {
 	return axes
 }
 
+// written is where the list of an axis was.
+func (b *builder) written(a axis) Origin {
+	if n := b.root.get(splitKey(a.at)...); n != nil {
+		return n.from
+	}
+	return b.file
+}
+
 // leaves lists the parameters in a table and the tables within it.
 func leaves(n *node, path []string) []axis {
 	var axes []axis
@@ -313,9 +348,9 @@ func leaves(n *node, path []string) []axis {
 		case v.table != nil:
 			axes = append(axes, leaves(v, at)...)
 		case v.list:
-			axes = append(axes, axis{at, v.items, false})
+			axes = append(axes, axis{path: at, values: v.items})
 		default:
-			axes = append(axes, axis{at, []*node{v}, true})
+			axes = append(axes, axis{path: at, values: []*node{v}, fixed: true})
 		}
 	}
 	return axes
@@ -325,7 +360,7 @@ func leaves(n *node, path []string) []axis {
 // predictor's table and its grid the grid wins, unless the table's value is
 // from a stronger file or from --set, where it was surely meant to count.
 func (b *builder) shadow(t *predictorTable, a axis) {
-	instead := t.path + ".grid." + a.key()
+	instead := a.at
 	if own := t.n.get(a.path...); own != nil && b.rank(own.from) > b.rank(a.values[0].from) {
 		b.problems.add(Problem{At: own.from, Key: t.path + "." + a.key(), Got: clip(own.String()),
 			Why: "would not count, since the grid sets it too: set " + instead})
@@ -428,7 +463,7 @@ func skipped(n *node, path []string) []axis {
 			list = append(list, skipped(v, at)...)
 			continue
 		}
-		list = append(list, axis{at, []*node{v}, true})
+		list = append(list, axis{path: at, values: []*node{v}, fixed: true})
 	}
 	return list
 }

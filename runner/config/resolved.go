@@ -18,7 +18,7 @@ type Setting struct {
 // skips and overrides are listed as they are written.
 func (e *Experiment) Resolved() []Setting {
 	d := e.document()
-	list := settings("", reflect.ValueOf(d), e.tree)
+	list := append(settings("", reflect.ValueOf(d), e.tree), asWritten("", e.tree, budgetKey)...)
 	for _, c := range e.Corpora {
 		list = append(list, thing(c.source, c.Config)...)
 	}
@@ -43,7 +43,7 @@ func thing(s source, config any) []Setting {
 // under grid and not among the parameters.
 func (e *Experiment) predictorSettings(p Predictor) []Setting {
 	path, n := p.source[0].path, p.source[0].n
-	list := asWritten(path, n, "kind", "corpora", "grid", "skip")
+	list := asWritten(path, n, "kind", "corpora", budgetKey, "grid", "skip")
 	for _, s := range settings(path, reflect.ValueOf(p.params()), n) {
 		if len(p.source) < 2 || p.source[1].n.get(splitKey(s.Key)[2:]...) == nil {
 			list = append(list, s)

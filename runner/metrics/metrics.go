@@ -45,10 +45,11 @@ type Score struct {
 	Value   float64
 }
 
-// A Block is a sum of losses over one stretch of the test part, kept so that
-// intervals and paired comparisons need no new run.
+// A Block is a sum of losses, or of what predictions rest on, over one stretch
+// of the test part, kept so that intervals and paired comparisons need no new
+// run.
 type Block struct {
-	Metric  string // "log_loss" or "ahead"
+	Metric  string // "log_loss", "ahead", "match_length", "n_eff" or "fallback"
 	Horizon int
 	Block   int // number of the stretch
 	First   int // index of its first symbol in the test part
@@ -78,6 +79,12 @@ var Kinds = []Info{
 	{"optimum", "bits/symbol", "", "the exact Bayes filter's L_k at the same evaluation points", true},
 	{"regret_ahead", "bits/symbol", "lower", "ahead_bits less optimum", true},
 	{"entropy", "bits/symbol", "", "entropy rate of the source, where known", false},
+	{"match_length", "symbols", "", "the longest context found in what was learned, in the mean over the evaluation points", false},
+	{"n_eff", "positions", "", "(Σw)²/Σw², the effective number of past positions a prediction averages, in the mean over the evaluation points", false},
+	{"n_eff_geometric", "positions", "", "the geometric mean of n_eff where it is above 0: the usual point, where the mean is the frequent context's", false},
+	{"fallback", "share", "", "share of the prediction that no past position in context has, but a prior or a law that ignores the context", false},
+	{"train_ops", "operations", "lower", "of training, as the predictor counts them (predictors.OpCounter)", false},
+	{"ops_per_symbol", "operations", "lower", "of predicting and observing one symbol, as the predictor estimates them", false},
 	{"optimum_law", "bits/symbol", "", "expected loss of the best predictor k steps ahead, from the law of the source", false},
 }
 

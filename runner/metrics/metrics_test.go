@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"horizon/corpora"
 	"horizon/predictors"
 )
@@ -278,5 +281,47 @@ func TestWalkStopsWhenCancelled(t *testing.T) {
 	cancel()
 	if _, err := Walk(ctx, newChain(), corpus(500), Protocol{}, nil, noTick); err != context.Canceled {
 		t.Errorf("error %v, want context.Canceled", err)
+	}
+}
+
+// witness rests on what it was told to, point by point.
+type witness struct {
+	predictors.Predictor
+	says []predictors.Evidence
+	at   int
+}
+
+func (w *witness) Evidence() predictors.Evidence {
+	w.at++
+	return w.says[w.at-1]
+}
+
+func TestEvidence(t *testing.T) {
+	nan := math.NaN()
+	w := &witness{says: []predictors.Evidence{{Match: 3, Effective: 8, Fallback: 0.5}, {Match: 5, Effective: 2, Fallback: nan},
+		{Match: 1, Effective: 0, Fallback: 1}}}
+	e := NewEvidence(10)
+	for i, first := range []int{2, 8, 31} {
+		if err := e.At(Point{Index: i, First: first}, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scores, rows := e.Rows()
+	wantScores := []Score{{"match_length", 1, 3, 3}, {"n_eff", 1, 3, 10.0 / 3}, {"fallback", 1, 2, 0.75}, {"n_eff_geometric", 1, 2, 4}}
+	if d := cmp.Diff(wantScores, scores, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+		t.Error(d)
+	}
+	row := func(metric string, block, n int, sum float64) Block {
+		return Block{Metric: metric, Horizon: 1, Block: block, First: 10 * block, N: n, Bits: sum}
+	}
+	wantRows := []Block{row("match_length", 0, 2, 8), row("match_length", 3, 1, 1), row("n_eff", 0, 2, 10), row("n_eff", 3, 1, 0),
+		row("fallback", 0, 1, 0.5), row("fallback", 3, 1, 1)}
+	if d := cmp.Diff(wantRows, rows); d != "" {
+		t.Error(d)
+	}
+	for _, bad := range []predictors.Evidence{{Match: -1}, {Effective: -1}, {Effective: math.Inf(1)}, {Fallback: 1.1}} {
+		if e.At(Point{}, &witness{says: []predictors.Evidence{bad}}) == nil {
+			t.Errorf("%+v was believed", bad)
+		}
 	}
 }

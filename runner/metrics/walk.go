@@ -41,7 +41,7 @@ func Walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o Prot
 	if o.Top1 {
 		w.top = make([]symbol, stride)
 	}
-	far := 0
+	far := 1 // without horizons, points are there for the other metrics
 	if len(o.Horizons) > 0 {
 		far = o.Horizons[len(o.Horizons)-1]
 	}
@@ -97,9 +97,6 @@ func placePoints(docs [][]symbol, n, far int) []int {
 		room += max(0, len(d)-far+1)
 	}
 	n = min(n, room)
-	if far == 0 {
-		n = 0
-	}
 	points := make([]int, 0, n)
 	first, passed := 0, 0 // test symbols and possible places before this document
 	for _, d := range docs {
