@@ -11,9 +11,21 @@ type Config struct {
 	// The model.
 	Layers int  `toml:"layers"` // L, blocks of attention and feed-forward, ≥ 1
 	Heads  int  `toml:"heads"`  // H, a divisor of the width
-	Width  int  `toml:"width"`  // C, length of the residual stream; the feed-forward part is 4C wide
+	Width  int  `toml:"width"`  // C, length of the residual stream
 	Window int  `toml:"window"` // W, positions: the start symbol and the W−1 symbols a prediction may depend on
 	Tied   bool `toml:"tied"`   // the output head is the embedding, transposed
+
+	// What the parts are; see form.go for the formulas.
+	Attention   string  `toml:"attention"`    // "softmax", "symmetric", "gaussian", "bilinear", "linear", "epanechnikov", "uniform", "lag"
+	KeyWidth    int     `toml:"key_width"`    // K, width of a head's queries and keys: the rank of their product; 0 is width/heads
+	Positions   string  `toml:"positions"`    // "learned", "none", "sinusoidal", "alibi", "rotary", "relative"
+	FeedForward float64 `toml:"feed_forward"` // width of the feed-forward part over the model's; 0 leaves it out
+	Activation  string  `toml:"activation"`   // "gelu", "relu", "swiglu"
+	Norm        string  `toml:"norm"`         // "layer", "rms", "none"
+	NormAt      string  `toml:"norm_at"`      // "pre": x + f(norm(x)); "post": norm(x + f(x))
+	Biases      bool    `toml:"biases"`       // of matrices and LayerNorm
+	Dropout     float64 `toml:"dropout"`      // share of embeddings and of each part's result dropped in training, in 256ths
+	Top         int     `toml:"top"`          // attention weights kept, the largest, at evaluation; 0 keeps all
 
 	// Scoring: a full window hands its last Window−Stride symbols, the
 	// minimum context, on to the next.
@@ -41,6 +53,7 @@ type Config struct {
 func Default() predictors.Config {
 	return &Config{
 		Layers: 2, Heads: 2, Width: 64, Window: 64, Tied: true, Stride: 32,
+		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true,
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500,
 	}
@@ -50,6 +63,7 @@ func Default() predictors.Config {
 func Tiny() predictors.Config {
 	return &Config{
 		Layers: 1, Heads: 2, Width: 16, Window: 16, Tied: true, Stride: 8,
+		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true,
 		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
 	}
@@ -73,6 +87,8 @@ func (c *Config) check() error {
 		{"heads", c.Heads, 1, max(c.Width, 1)},
 		{"window", c.Window, 1, maxSize},
 		{"stride", c.Stride, 1, max(c.Window, 1)},
+		{"key_width", c.KeyWidth, 0, maxSize},
+		{"top", c.Top, 0, maxSize},
 		{"batch", c.Batch, 1, maxSize},
 		{"steps", c.Steps, 1, 1 << 30},
 		{"warmup", c.Warmup, 0, max(c.Steps, 1)},
@@ -86,6 +102,10 @@ func (c *Config) check() error {
 		return fmt.Errorf("transformer: heads = %d, want a divisor of width = %d", c.Heads, c.Width)
 	}
 	switch {
+	case !(c.FeedForward >= 0 && c.FeedForward <= 64):
+		return fmt.Errorf("transformer: feed_forward = %v, want 0 to 64 times the width", c.FeedForward)
+	case !(c.Dropout >= 0 && c.Dropout < 0.95):
+		return fmt.Errorf("transformer: dropout = %v, want ≥ 0 and < 0.95", c.Dropout)
 	case !(c.LearningRate > 0 && c.LearningRate <= 1):
 		return fmt.Errorf("transformer: learning_rate = %v, want > 0 and ≤ 1", c.LearningRate)
 	case !(c.MinLearningRate >= 0 && c.MinLearningRate <= 1):
@@ -97,7 +117,11 @@ func (c *Config) check() error {
 	case !(c.Clip > 0):
 		return fmt.Errorf("transformer: clip = %v, want > 0", c.Clip)
 	}
-	return nil
+	f, err := c.form()
+	if d := c.dims(1, f); err == nil && f.positions == rotaryPositions && d.K%2 == 1 {
+		err = fmt.Errorf("transformer: key width = %d, want even: rotary positions turn pairs", d.K)
+	}
+	return err
 }
 
 // New checks the parameters and returns a transformer with random weights.
@@ -120,8 +144,11 @@ func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {
 // two moments, a gradient for each shard, and activations. It is computed in
 // float64, where nothing overflows.
 func (c *Config) numbers(A int) float64 {
-	C, W, L, B := float64(c.Width), float64(c.Window), float64(c.Layers), float64(c.Batch)
-	params := 12*L*C*C + (float64(A)+W)*C
-	row := (3+3+3+2*ratio)*C + float64(c.Heads)*W
+	W, L, B := float64(c.Window), float64(c.Layers), float64(c.Batch)
+	form, _ := c.form()
+	d := c.dims(A, form)
+	C, F := float64(d.C), c.FeedForward*float64(d.C)
+	params := L*C*(float64(d.proj)+C+3*F) + (float64(A)+W)*C
+	row := float64(d.row) + 7*C + 4*F + 2*float64(d.H)*W
 	return params*(4+shards) + B*W*(L*row+float64(A))
 }

@@ -3,16 +3,41 @@ package transformer_test
 import (
 	"testing"
 
+	"horizon/predictors"
 	"horizon/predictors/catalog"
 	"horizon/predictors/predictortest"
 	"horizon/predictors/transformer"
 )
 
+// variants are models the suite runs on beside the default, which the catalogue
+// has it run on.
+var variants = []struct {
+	name string
+	set  func(c *transformer.Config)
+}{
+	{"rotary-gaussian-rms-swiglu", func(c *transformer.Config) {
+		c.Positions, c.Attention, c.Norm, c.Activation, c.Biases = "rotary", "gaussian", "rms", "swiglu", false
+	}},
+	{"post-relu-dropout-top", func(c *transformer.Config) {
+		c.NormAt, c.Activation, c.Dropout, c.Top, c.Positions = "post", "relu", 0.1, 3, "alibi"
+	}},
+	{"linear-without-positions", func(c *transformer.Config) { c.Attention, c.Positions, c.Tied = "linear", "none", false }},
+	{"bilinear-relative", func(c *transformer.Config) { c.Attention, c.Positions = "bilinear", "relative" }},
+	{"epanechnikov-sinusoidal", func(c *transformer.Config) { c.Attention, c.Positions = "epanechnikov", "sinusoidal" }},
+	{"lag-without-feed-forward", func(c *transformer.Config) {
+		c.Attention, c.Positions, c.FeedForward, c.Steps, c.Width = "lag", "none", 0, 120, 32
+	}},
+}
+
 func TestConformance(t *testing.T) {
-	predictortest.Run(t, catalog.Kind{
-		Name:    "transformer",
-		Default: transformer.Default,
-		Tiny:    transformer.Tiny,
-		Random:  true,
-	})
+	for _, v := range variants {
+		t.Run(v.name, func(t *testing.T) {
+			tiny := func() predictors.Config {
+				c := transformer.Tiny().(*transformer.Config)
+				v.set(c)
+				return c
+			}
+			predictortest.Run(t, catalog.Kind{Name: "transformer", Default: transformer.Default, Tiny: tiny, Random: true})
+		})
+	}
 }

@@ -3,12 +3,16 @@ package transformer
 import "horizon/predictors/transformer/blas"
 
 // embed sets x [m,C] to E[id] + P[t], t from first on (Phuong & Hutter 2022,
-// Algorithms 1 and 2).
+// Algorithms 1 and 2), or without P to E[id].
 func (d dims) embed(x []float32, w *weights, ids []int32, first int) {
 	for i, id := range ids {
-		row := x[i*d.C : (i+1)*d.C]
+		row, e := x[i*d.C:(i+1)*d.C], w.tok[int(id)*d.C:][:d.C]
+		if !d.positions.added() {
+			copy(row, e)
+			continue
+		}
 		pos := w.pos[(first+i)*d.C:][:len(row)]
-		for j, e := range w.tok[int(id)*d.C:][:len(row)] {
+		for j, e := range e {
 			row[j] = e + pos[j]
 		}
 	}
@@ -20,7 +24,9 @@ func (d dims) embedBack(dw *weights, dx []float32, ids []int32) {
 	for i, id := range ids {
 		row := dx[i*d.C : (i+1)*d.C]
 		blas.Axpy(dw.tok[int(id)*d.C:][:d.C], 1, row)
-		blas.Axpy(dw.pos[i*d.C:][:d.C], 1, row)
+		if d.positions == learnedPositions {
+			blas.Axpy(dw.pos[i*d.C:][:d.C], 1, row)
+		}
 	}
 }
 

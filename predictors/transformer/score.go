@@ -154,14 +154,17 @@ func (p *Transformer) run() (m int) {
 	for l := range p.w.layers {
 		y := &p.w.layers[l]
 		p.project(y, b, x, m)
+		p.rotate(b.qkv, p.done, m, false)
 		k, v := p.cache.layer(p.dims, l)
 		p.cache.put(p.dims, k, v, b.qkv, p.done, m)
 		for h := range p.H {
-			at := h * p.D
-			p.attend(b.y[at:], b.att, b.qkv[at:], 3*p.C, k[at:], v[at:], p.C, p.done, m)
+			p.attend(lane{
+				y: b.y[h*p.D:], p: b.att, q: b.qkv[p.q+h*p.keyStepOf(p.K):], k: k[h*p.keyStep:], v: v[h*p.D:],
+				lag: p.lag(y, h), ldq: p.row, ldk: p.keys, ldv: p.C,
+			}, p.done, m, p.top)
 		}
-		p.join(y, b, x, m)
-		p.feedForward(y, b, x, m)
+		p.join(y, b, p.acts, l, m)
+		p.feedForward(y, b, p.acts, l, m)
 	}
 	p.lastNorm(p.w, p.acts, m)
 	p.done = len(p.ids)
@@ -172,7 +175,7 @@ func (p *Transformer) run() (m int) {
 func (p *Transformer) room(m int) {
 	if m > p.rows {
 		p.rows = min(p.W, max(m, 2*p.rows))
-		p.acts = p.newActivations(p.rows, p.rows*p.W, p.logitRows(), false)
+		p.acts = p.newActivations(p.rows, 0, p.rows*p.W, p.logitRows(), false)
 	}
 }
 
@@ -189,7 +192,7 @@ func (p *Transformer) Fork() predictors.Predictor {
 	return f
 }
 
-// A cache holds keys and values, [L,2,room,C].
+// A cache holds keys and values, in each of L layers [room,keys] and [room,C].
 type cache struct {
 	kv   []float32
 	room int // positions
@@ -207,25 +210,28 @@ func (c *cache) grow(d dims, used, n int) {
 
 // resize copies the first used positions into a cache with room for more.
 func (c *cache) resize(d dims, used, room int) cache {
-	to := cache{kv: make([]float32, d.L*2*room*d.C), room: room}
-	for i := range 2 * d.L {
-		copy(to.kv[i*room*d.C:], c.kv[i*c.room*d.C:][:used*d.C])
+	to := cache{kv: make([]float32, d.L*room*(d.keys+d.C)), room: room}
+	for l := range d.L {
+		k, v := c.layer(d, l)
+		newK, newV := to.layer(d, l)
+		copy(newK, k[:used*d.keys])
+		copy(newV, v[:used*d.C])
 	}
 	return to
 }
 
-// layer returns the keys and values of one layer, [room,C] each.
+// layer returns the keys and values of one layer.
 func (c *cache) layer(d dims, l int) (k, v []float32) {
-	n := c.room * d.C
-	kv := c.kv[2*l*n:]
-	return kv[:n], kv[n : 2*n]
+	n := c.room * (d.keys + d.C)
+	kv := c.kv[l*n : (l+1)*n]
+	return kv[:c.room*d.keys], kv[c.room*d.keys:]
 }
 
-// put stores the keys and values in qkv [m,3C] from position first on.
+// put stores the keys and values in qkv [m,row] from position first on.
 func (c *cache) put(d dims, k, v, qkv []float32, first, m int) {
 	for i := range m {
-		row := qkv[i*3*d.C:][:3*d.C]
-		copy(k[(first+i)*d.C:], row[d.C:2*d.C])
-		copy(v[(first+i)*d.C:], row[2*d.C:])
+		row := qkv[i*d.row:][:d.row]
+		copy(k[(first+i)*d.keys:][:d.keys], row[d.k:])
+		copy(v[(first+i)*d.C:][:d.C], row[d.v:])
 	}
 }

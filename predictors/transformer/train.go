@@ -60,6 +60,7 @@ func largest(docs [][]predictors.Symbol) int {
 // A trainer holds all that training needs and a model does not.
 type trainer struct {
 	*model
+	seed   uint64
 	adam   adam
 	shards [shards]shard
 	team   *team
@@ -96,6 +97,7 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 	n := len(m.params)
 	t := &trainer{
 		model: m,
+		seed:  seed,
 		adam:  adam{m: make([]float32, n), v: make([]float32, n)},
 		draw:  newSampler(d.Train, m.W, rand.New(rand.NewPCG(seed, streamBatch))),
 		best:  make([]float32, n),
@@ -108,8 +110,8 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.grads = make([]float32, n)
-		s.dw, _ = m.view(m.cfg.Tied, slicer(s.grads))
-		s.acts = m.newActivations(M, per*m.H*m.W*m.W, M, true)
+		s.dw, _ = m.view(slicer(s.grads))
+		s.acts = m.newActivations(M, per, per*m.H*m.W*m.W, M, true)
 		s.back = m.newGradients(M)
 		s.segs = make([]segment, 0, per)
 		s.ids, s.next = make([]int32, 0, M), make([]int32, 0, M)
@@ -223,6 +225,7 @@ func (s *shard) push(xs []predictors.Symbol, start int) {
 func (t *trainer) differentiate(i int, scale float32) {
 	s := &t.shards[i]
 	clear(s.grads)
+	s.acts.noise = mix(t.seed<<32+uint64(t.step)<<8+uint64(i)) | 1
 	t.forward(t.w, s.acts, s.segs, s.ids)
 	s.nats = crossEntropy(s.acts.logits, s.next, t.A, 0, scale)
 	t.backward(s.dw, t.w, s.acts, s.back, s.segs, s.ids)
@@ -331,6 +334,7 @@ func (t *trainer) validBits() float64 {
 // many at once as there is room for.
 func (t *trainer) validate(i int, _ float32) {
 	s := &t.shards[i]
+	s.acts.noise = 0
 	n := len(t.valid)
 	for from, to := n*i/shards, n*(i+1)/shards; from < to; {
 		s.clear()

@@ -2,14 +2,16 @@ package transformer
 
 import (
 	"math"
+	"math/cmplx"
 	"math/rand/v2"
 	"testing"
 )
 
-// A twin is the model in float64, written from Phuong & Hutter 2022 position
-// by position without regard to time, and sharing no code with it but the
-// names of the parameters.
+// A twin is the model in float64, written from Phuong & Hutter 2022 and the
+// papers of its variants, position by position without regard to time, and
+// sharing no code with it but the names of the parameters and switches.
 type twin struct {
+	cfg      Config
 	H        int
 	tok, pos [][]float64
 	head     [][]float64
@@ -21,6 +23,7 @@ type twin struct {
 type twinLayer struct {
 	gain1, bias1, gain2, bias2 []float64
 	wqkv, wo, w1, w2           [][]float64 // [in][out]
+	lag                        [][]float64 // [head][window − 1 − lag]
 	bqkv, bo, b1, b2           []float64
 }
 
@@ -36,6 +39,9 @@ func newTwin(m *model) (*twin, []pair) {
 	var pairs []pair
 	matrix := func(name string, cols int, fast func(w *weights) []float32) [][]float64 {
 		flat := fast(m.w)
+		if len(flat) == 0 {
+			return nil
+		}
 		out := make([][]float64, len(flat)/cols)
 		for i := range out {
 			for _, v := range flat[i*cols : (i+1)*cols] {
@@ -46,12 +52,17 @@ func newTwin(m *model) (*twin, []pair) {
 		return out
 	}
 	vector := func(name string, fast func(w *weights) []float32) []float64 {
-		return matrix(name, len(fast(m.w)), fast)[0]
+		if rows := matrix(name, len(fast(m.w)), fast); rows != nil {
+			return rows[0]
+		}
+		return nil
 	}
 	C := m.C
-	t := &twin{H: m.H}
+	t := &twin{H: m.H, cfg: m.cfg}
 	t.tok = matrix("tok", C, func(w *weights) []float32 { return w.tok })
-	t.pos = matrix("pos", C, func(w *weights) []float32 { return w.pos })
+	if m.cfg.Positions == "" || m.cfg.Positions == "learned" {
+		t.pos = matrix("pos", C, func(w *weights) []float32 { return w.pos })
+	}
 	if t.head = t.tok[:m.A]; !m.cfg.Tied {
 		t.head = matrix("head", C, func(w *weights) []float32 { return w.head })
 	}
@@ -59,20 +70,24 @@ func newTwin(m *model) (*twin, []pair) {
 		at := func(f func(y *layer) []float32) func(w *weights) []float32 {
 			return func(w *weights) []float32 { return f(&w.layers[l]) }
 		}
-		t.layers = append(t.layers, twinLayer{
+		y := twinLayer{
 			gain1: vector("gain1", at(func(y *layer) []float32 { return y.gain1 })),
 			bias1: vector("bias1", at(func(y *layer) []float32 { return y.bias1 })),
 			gain2: vector("gain2", at(func(y *layer) []float32 { return y.gain2 })),
 			bias2: vector("bias2", at(func(y *layer) []float32 { return y.bias2 })),
-			wqkv:  matrix("wqkv", 3*C, at(func(y *layer) []float32 { return y.wqkv })),
+			wqkv:  matrix("wqkv", len(m.w.layers[l].wqkv)/C, at(func(y *layer) []float32 { return y.wqkv })),
 			wo:    matrix("wo", C, at(func(y *layer) []float32 { return y.wo })),
-			w1:    matrix("w1", 4*C, at(func(y *layer) []float32 { return y.w1 })),
+			w1:    matrix("w1", len(m.w.layers[l].w1)/C, at(func(y *layer) []float32 { return y.w1 })),
 			w2:    matrix("w2", C, at(func(y *layer) []float32 { return y.w2 })),
 			bqkv:  vector("bqkv", at(func(y *layer) []float32 { return y.bqkv })),
 			bo:    vector("bo", at(func(y *layer) []float32 { return y.bo })),
 			b1:    vector("b1", at(func(y *layer) []float32 { return y.b1 })),
 			b2:    vector("b2", at(func(y *layer) []float32 { return y.b2 })),
-		})
+		}
+		if m.cfg.Positions == "relative" || m.cfg.Attention == "lag" {
+			y.lag = matrix("lag", m.W, at(func(y *layer) []float32 { return y.lag }))
+		}
+		t.layers = append(t.layers, y)
 	}
 	t.gain = vector("gain", func(w *weights) []float32 { return w.gain })
 	t.bias = vector("bias", func(w *weights) []float32 { return w.bias })
@@ -83,52 +98,185 @@ func newTwin(m *model) (*twin, []pair) {
 func (t *twin) logits(ids []int32) [][]float64 {
 	var x [][]float64
 	for i, id := range ids {
-		x = append(x, plus(t.tok[id], t.pos[i]))
+		x = append(x, plus(t.tok[id], t.place(i)))
 	}
 	for _, y := range t.layers {
-		var q, k, v [][]float64
-		C := len(t.gain)
-		for _, row := range x {
-			u := plus(times(norm(row, y.gain1, y.bias1), y.wqkv), y.bqkv)
-			q, k, v = append(q, u[:C]), append(k, u[C:2*C]), append(v, u[2*C:])
-		}
-		D := C / t.H
+		// All rows of a part before any row of the next: attention reads what
+		// the stream was.
+		in, qkv := make([][]float64, len(x)), make([][]float64, len(x))
 		for i := range x {
-			var joined []float64
-			for h := range t.H {
-				a, b := h*D, (h+1)*D
-				var scores []float64
-				for j := 0; j <= i; j++ {
-					scores = append(scores, inner(q[i][a:b], k[j][a:b])/math.Sqrt(float64(D)))
-				}
-				out := make([]float64, D)
-				for j, p := range softmax64(scores) {
-					for e := range out {
-						out[e] += p * v[j][a+e]
-					}
-				}
-				joined = append(joined, out...)
-			}
-			x[i] = plus(x[i], plus(times(joined, y.wo), y.bo))
+			in[i] = t.enter(x[i], y.gain1, y.bias1)
+			qkv[i] = plus(times(in[i], y.wqkv), y.bqkv)
 		}
 		for i := range x {
-			h := plus(times(norm(x[i], y.gain2, y.bias2), y.w1), y.b1)
-			for j, u := range h {
-				h[j] = u / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(u+0.044715*math.Pow(u, 3))))
+			x[i] = t.leave(plus(x[i], plus(times(t.heads(y, in, qkv, i), y.wo), y.bo)), y.gain1, y.bias1)
+		}
+		for i := range x {
+			if len(y.w1) > 0 {
+				h := plus(times(t.enter(x[i], y.gain2, y.bias2), y.w1), y.b1)
+				x[i] = t.leave(plus(x[i], plus(times(t.activate(h), y.w2), y.b2)), y.gain2, y.bias2)
 			}
-			x[i] = plus(x[i], plus(times(h, y.w2), y.b2))
 		}
 	}
 	var out [][]float64
 	for _, row := range x {
-		f := norm(row, t.gain, t.bias)
+		if t.cfg.NormAt != "post" {
+			row = t.norm(row, t.gain, t.bias)
+		}
 		var z []float64
 		for _, u := range t.head {
-			z = append(z, inner(f, u))
+			z = append(z, inner(row, u))
 		}
 		out = append(out, z)
 	}
 	return out
+}
+
+// place is what the position adds to the embedding.
+func (t *twin) place(i int) []float64 {
+	C := len(t.tok[0])
+	switch t.cfg.Positions {
+	case "", "learned":
+		return t.pos[i]
+	case "sinusoidal":
+		p := make([]float64, C)
+		for c := range p {
+			angle := float64(i) / math.Pow(10000, float64(2*(c/2))/float64(C))
+			if p[c] = 0.1 * math.Sin(angle); c%2 == 1 {
+				p[c] = 0.1 * math.Cos(angle)
+			}
+		}
+		return p
+	}
+	return make([]float64, C)
+}
+
+func (t *twin) enter(x, gain, bias []float64) []float64 {
+	if t.cfg.NormAt == "post" {
+		return x
+	}
+	return t.norm(x, gain, bias)
+}
+
+func (t *twin) leave(x, gain, bias []float64) []float64 {
+	if t.cfg.NormAt != "post" {
+		return x
+	}
+	return t.norm(x, gain, bias)
+}
+
+// heads is all heads' results at position i, given what attention reads at
+// every position and its queries, keys and values.
+func (t *twin) heads(y twinLayer, in, qkv [][]float64, i int) (joined []float64) {
+	C, n := len(in[0]), len(y.wqkv[0])
+	D := C / t.H
+	vAt := n - C
+	for h := range t.H {
+		query, key := func(int) []float64 { return nil }, func(int) []float64 { return nil }
+		part := func(at, width int) func(j int) []float64 {
+			return func(j int) []float64 { return qkv[j][at : at+width] }
+		}
+		scale := 1.0
+		switch t.cfg.Attention {
+		case "uniform", "lag":
+		case "symmetric":
+			K := vAt / t.H
+			query, key, scale = part(h*K, K), part(h*K, K), math.Sqrt(float64(K))
+		case "bilinear":
+			query, key = part(h*C, C), func(j int) []float64 { return in[j] }
+			scale = math.Sqrt(float64(C))
+		default:
+			K := vAt / t.H / 2
+			query, key, scale = part(h*K, K), part(vAt/2+h*K, K), math.Sqrt(float64(K))
+		}
+		var weight []float64
+		for j := 0; j <= i; j++ {
+			q, k := t.turn(query(i), i), t.turn(key(j), j)
+			if t.cfg.Attention == "gaussian" {
+				length := math.Sqrt(inner(k, k) + 1e-5)
+				for e := range k {
+					k[e] *= math.Sqrt(float64(len(k))) / length
+				}
+			}
+			bias := 0.0
+			if y.lag != nil {
+				bias = y.lag[h][t.cfg.Window-1-(i-j)]
+			}
+			if t.cfg.Positions == "alibi" {
+				bias = -float64(i-j) * math.Pow(2, -8*float64(h+1)/float64(t.H))
+			}
+			s := inner(q, k) / scale
+			switch t.cfg.Attention {
+			case "uniform":
+				weight = append(weight, 1)
+			case "linear":
+				weight = append(weight, inner(phi(q), phi(k)))
+			case "epanechnikov":
+				weight = append(weight, math.Max(0, 1+s))
+			default:
+				weight = append(weight, math.Exp(s+bias))
+			}
+		}
+		total := 0.0
+		for _, w := range weight {
+			total += w
+		}
+		if t.cfg.Attention == "epanechnikov" {
+			total += 1e-5
+		}
+		out := make([]float64, D)
+		for j, w := range weight {
+			for e, v := range part(vAt+h*D, D)(j) {
+				out[e] += w / total * v
+			}
+		}
+		joined = append(joined, out...)
+	}
+	return joined
+}
+
+// turn applies rotary positions.
+func (t *twin) turn(x []float64, place int) []float64 {
+	out := append([]float64(nil), x...)
+	if t.cfg.Positions != "rotary" {
+		return out
+	}
+	for i := 0; i < len(x); i += 2 {
+		z := complex(x[i], x[i+1]) * cmplx.Exp(complex(0, float64(place)*math.Pow(10000, -float64(i)/float64(len(x)))))
+		out[i], out[i+1] = real(z), imag(z)
+	}
+	return out
+}
+
+// phi is elu + 1.
+func phi(x []float64) []float64 {
+	out := make([]float64, len(x))
+	for i, v := range x {
+		if out[i] = v + 1; v < 0 {
+			out[i] = math.Exp(v)
+		}
+	}
+	return out
+}
+
+func (t *twin) activate(h []float64) []float64 {
+	switch t.cfg.Activation {
+	case "relu":
+		for j, u := range h {
+			h[j] = math.Max(0, u)
+		}
+	case "swiglu":
+		n := len(h) / 2
+		for j, u := range h[:n] {
+			h[j] = u / (1 + math.Exp(-u)) * h[n+j]
+		}
+		return h[:n]
+	default:
+		for j, u := range h {
+			h[j] = u / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(u+0.044715*math.Pow(u, 3))))
+		}
+	}
+	return h
 }
 
 // loss is the mean cross-entropy in nats over windows of inputs and targets.
@@ -143,10 +291,11 @@ func (t *twin) loss(ids, next [][]int32) float64 {
 	return sum / float64(n)
 }
 
+// plus is a + b, an empty b being 0.
 func plus(a, b []float64) []float64 {
-	out := make([]float64, len(a))
-	for i := range a {
-		out[i] = a[i] + b[i]
+	out := append([]float64(nil), a...)
+	for i := range b {
+		out[i] += b[i]
 	}
 	return out
 }
@@ -168,20 +317,26 @@ func times(x []float64, w [][]float64) []float64 {
 	return out
 }
 
-func norm(x, gain, bias []float64) []float64 {
+func (t *twin) norm(x, gain, bias []float64) []float64 {
 	n := float64(len(x))
 	mean, variance := 0.0, 0.0
+	if t.cfg.Norm == "none" {
+		return x
+	}
 	for _, v := range x {
 		mean += v / n
+	}
+	if t.cfg.Norm == "rms" {
+		mean = 0
 	}
 	for _, v := range x {
 		variance += (v - mean) * (v - mean) / n
 	}
 	out := make([]float64, len(x))
 	for i, v := range x {
-		out[i] = (v-mean)/math.Sqrt(variance+1e-5)*gain[i] + bias[i]
+		out[i] = (v - mean) / math.Sqrt(variance+1e-5) * gain[i]
 	}
-	return out
+	return plus(out, bias)
 }
 
 func softmax64(x []float64) []float64 {
@@ -196,18 +351,66 @@ func softmax64(x []float64) []float64 {
 	return out
 }
 
-// shapes covers: several heads and blocks, one head as wide as the stream,
-// windows longer than a strip, tied and untied heads, and widths that fill no
-// vector register.
-var shapes = []struct {
+// A shape is a model and the windows of a batch to try it on.
+type shape struct {
 	cfg     Config
 	A       int
-	lengths []int // of the windows in the batch
-}{
-	{Config{Layers: 2, Heads: 2, Width: 4, Window: 5, Tied: true}, 3, []int{5, 3}},
-	{Config{Layers: 2, Heads: 2, Width: 6, Window: 5, Tied: false}, 4, []int{1, 5, 2}},
-	{Config{Layers: 1, Heads: 1, Width: 3, Window: 2*strip + 1, Tied: false}, 2, []int{2*strip + 1, strip}},
-	{Config{Layers: 1, Heads: 3, Width: 24, Window: 4, Tied: true}, 2, []int{4, 4}},
+	lengths []int
+}
+
+// shapes covers: several heads and blocks, one head as wide as the stream,
+// windows longer than a strip, tied and untied heads, widths that fill no
+// vector register, and every switch.
+var shapes = append([]shape{
+	{Config{Layers: 2, Heads: 2, Width: 4, Window: 5, Tied: true, FeedForward: 4, Biases: true}, 3, []int{5, 3}},
+	{Config{Layers: 2, Heads: 2, Width: 6, Window: 5, Tied: false, FeedForward: 4, Biases: true}, 4, []int{1, 5, 2}},
+	{Config{Layers: 1, Heads: 1, Width: 3, Window: 2*strip + 1, Tied: false, FeedForward: 4, Biases: true}, 2, []int{2*strip + 1, strip}},
+	{Config{Layers: 1, Heads: 3, Width: 24, Window: 4, Tied: true, FeedForward: 4, Biases: true}, 2, []int{4, 4}},
+}, variants()...)
+
+// variants turns one switch at a time, and some together.
+func variants() (out []shape) {
+	add := func(set ...func(c *Config)) {
+		c := Config{Layers: 2, Heads: 2, Width: 4, Window: 6, Tied: true, FeedForward: 2, Biases: true}
+		for _, f := range set {
+			f(&c)
+		}
+		out = append(out, shape{c, 3, []int{6, 4}})
+	}
+	attention := func(name string) func(c *Config) { return func(c *Config) { c.Attention = name } }
+	positions := func(name string) func(c *Config) { return func(c *Config) { c.Positions = name } }
+	for _, name := range kernelNames {
+		add(attention(name))
+		add(attention(name), func(c *Config) { c.KeyWidth = 3 })
+	}
+	for _, name := range positionNames {
+		add(positions(name))
+	}
+	for _, k := range []string{"symmetric", "gaussian", "bilinear"} {
+		add(attention(k), positions("alibi"))
+		add(attention(k), positions("relative"))
+		if k != "bilinear" {
+			add(attention(k), positions("rotary"))
+		}
+	}
+	add(attention("epanechnikov"), positions("rotary"))
+	for _, name := range activationNames {
+		add(func(c *Config) { c.Activation = name })
+	}
+	add(func(c *Config) { c.FeedForward = 0 })
+	for _, name := range normNames {
+		for _, at := range placeNames {
+			add(func(c *Config) { c.Norm, c.NormAt = name, at })
+		}
+	}
+	add(func(c *Config) { c.Biases = false })
+	add(func(c *Config) { c.Biases, c.Norm, c.NormAt, c.FeedForward = false, "layer", "post", 0 })
+	long := func(c *Config) { c.Window, c.Layers = strip+4, 1 }
+	for _, k := range []string{"gaussian", "linear", "epanechnikov", "lag", "uniform", "symmetric"} {
+		add(attention(k), long)
+		out[len(out)-1].lengths = []int{strip + 3}
+	}
+	return out
 }
 
 // randomModel has weights large enough for every part to matter.
@@ -246,7 +449,7 @@ func TestForwardMatchesTwin(t *testing.T) {
 		slow, _ := newTwin(m)
 		windows, _ := randomWindows(s.lengths, s.A, rng)
 		segs, ids := batch(windows)
-		a := m.newActivations(len(ids), len(segs)*m.H*m.W*m.W, len(ids), true)
+		a := m.newActivations(len(ids), len(segs), len(segs)*m.H*m.W*m.W, len(ids), true)
 		m.forward(m.w, a, segs, ids)
 		for i, w := range windows {
 			for j, row := range slow.logits(w) {
@@ -272,13 +475,13 @@ func TestGradients(t *testing.T) {
 		segs, ids := batch(windows)
 		_, next := batch(targets)
 
-		a := m.newActivations(len(ids), len(segs)*m.H*m.W*m.W, len(ids), true)
+		a := m.newActivations(len(ids), len(segs), len(segs)*m.H*m.W*m.W, len(ids), true)
 		m.forward(m.w, a, segs, ids)
 		nats := crossEntropy(a.logits, next, m.A, 0, 1/float32(len(ids)))
 		if got, want := nats/float64(len(ids)), slow.loss(windows, targets); math.Abs(got-want) > 1e-5 {
 			t.Fatalf("%+v: loss = %v, want %v", s.cfg, got, want)
 		}
-		dw, _ := m.view(s.cfg.Tied, slicer(make([]float32, len(m.params))))
+		dw, _ := m.view(slicer(make([]float32, len(m.params))))
 		m.backward(dw, m.w, a, m.newGradients(len(ids)), segs, ids)
 
 		seen, largest := 0, 0.0
