@@ -70,3 +70,33 @@ func BenchmarkRollout(b *testing.B) {
 	}
 	perSecond(b, 16)
 }
+
+// Two shapes: nanoGPT's CPU configuration and its default for
+// characters, both over the 65 characters of tinyshakespeare.
+var nanoGPT = []struct {
+	name                                string
+	layers, heads, width, window, batch int
+}{
+	{"small", 4, 4, 128, 64, 12},
+	{"large", 6, 6, 384, 256, 16},
+}
+
+func BenchmarkNanoGPT(b *testing.B) {
+	xs := randomSymbols(10000, 65, rand.New(rand.NewPCG(1, 2)))
+	for _, s := range nanoGPT {
+		b.Run(s.name, func(b *testing.B) {
+			c := *Default().(*Config)
+			c.Layers, c.Heads, c.Width, c.Window, c.Stride, c.Batch = s.layers, s.heads, s.width, s.window, s.window/2, s.batch
+			p, err := c.New(predictors.Env{Alphabet: 65, Seed: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			t := newTrainer(p.(*Transformer).model, 1, predictors.Data{Train: [][]predictors.Symbol{xs}})
+			defer t.team.close()
+			for b.Loop() {
+				t.advance()
+			}
+			perSecond(b, s.batch*s.window)
+		})
+	}
+}
