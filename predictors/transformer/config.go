@@ -25,6 +25,7 @@ type Config struct {
 	NormAt      string  `toml:"norm_at"`      // "pre": x + f(norm(x)); "post": norm(x + f(x))
 	Biases      bool    `toml:"biases"`       // of matrices and LayerNorm
 	Dropout     float64 `toml:"dropout"`      // share of embeddings and of each part's result dropped in training, in 256ths
+	Recurrent   string  `toml:"recurrent"`    // of attention = "linear", scored: "none" by keys and values, "window" by constant memory, "endless" without windows
 	Top         int     `toml:"top"`          // attention weights kept, the largest, at evaluation; 0 keeps all
 
 	// Scoring: a full window hands its last Window−Stride symbols, the
@@ -53,7 +54,7 @@ type Config struct {
 func Default() predictors.Config {
 	return &Config{
 		Layers: 2, Heads: 2, Width: 64, Window: 64, Tied: true, Stride: 32,
-		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true,
+		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500,
 	}
@@ -63,7 +64,7 @@ func Default() predictors.Config {
 func Tiny() predictors.Config {
 	return &Config{
 		Layers: 1, Heads: 2, Width: 16, Window: 16, Tied: true, Stride: 8,
-		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true,
+		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
 	}

@@ -21,7 +21,9 @@ var variants = []struct {
 	{"post-relu-dropout-top", func(c *transformer.Config) {
 		c.NormAt, c.Activation, c.Dropout, c.Top, c.Positions = "post", "relu", 0.1, 3, "alibi"
 	}},
-	{"linear-without-positions", func(c *transformer.Config) { c.Attention, c.Positions, c.Tied = "linear", "none", false }},
+	{"linear-endless", func(c *transformer.Config) {
+		c.Attention, c.Positions, c.Tied, c.Recurrent = "linear", "none", false, "endless"
+	}},
 	{"bilinear-relative", func(c *transformer.Config) { c.Attention, c.Positions = "bilinear", "relative" }},
 	{"epanechnikov-sinusoidal", func(c *transformer.Config) { c.Attention, c.Positions = "epanechnikov", "sinusoidal" }},
 	{"lag-without-feed-forward", func(c *transformer.Config) {

@@ -19,6 +19,7 @@ type form struct {
 	place      place
 	drop       byte // of 256 components, how many are dropped in training
 	top        int  // attention weights kept at evaluation; 0 keeps all
+	recurrence recurrence
 }
 
 // A kernel turns a query and the keys it may see into weights that sum to
@@ -111,6 +112,7 @@ func (c *Config) form() (f form, err error) {
 		activation: activation(choose("activation", c.Activation, activationNames)),
 		norm:       norm(choose("norm", c.Norm, normNames)),
 		place:      place(choose("norm_at", c.NormAt, placeNames)),
+		recurrence: recurrence(choose("recurrent", c.Recurrent, recurrenceNames)),
 		drop:       byte(c.Dropout*256 + 0.5),
 	}
 	if err != nil {
@@ -123,6 +125,12 @@ func (c *Config) form() (f form, err error) {
 		err = fmt.Errorf("transformer: positions = %q with attention = %q: both are weights by lag", c.Positions, c.Attention)
 	case f.positions == rotaryPositions && (!f.kernel.content() || f.kernel == bilinearKernel || f.kernel == linearKernel):
 		err = fmt.Errorf("transformer: positions = %q with attention = %q: no queries and keys to turn, or φ would undo it", c.Positions, c.Attention)
+	case f.recurrence != parallel && f.kernel != linearKernel:
+		err = fmt.Errorf("transformer: recurrent = %q with attention = %q, want \"linear\": no other kernel is a product of features", c.Recurrent, c.Attention)
+	case f.recurrence != parallel && f.top > 0:
+		err = fmt.Errorf("transformer: top = %d with recurrent = %q: there are no weights to choose from", f.top, c.Recurrent)
+	case f.recurrence == endless && f.positions != noPositions:
+		err = fmt.Errorf("transformer: recurrent = %q with positions = %q, want \"none\": there is no window to have places in", c.Recurrent, c.Positions)
 	}
 	return f, err
 }

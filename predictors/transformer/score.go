@@ -41,7 +41,7 @@ const headRows = 32
 
 func newTransformer(m *model, seed uint64) *Transformer {
 	p := &Transformer{model: m, seed: seed, ids: make([]int32, 0, m.W), probs: make([]float64, m.A)}
-	p.cache.grow(m.dims, 0, m.W)
+	p.cache = p.cache.resize(m.dims, 0, m.W)
 	p.room(m.W - m.cfg.Stride + 1)
 	p.Reset()
 	return p
@@ -54,6 +54,7 @@ func (p *Transformer) Alphabet() int { return p.A }
 func (p *Transformer) Reset() {
 	p.ids = append(p.ids[:0], int32(p.A))
 	p.done, p.fresh = 0, false
+	p.cache.forget()
 }
 
 // Observe only notes the symbol; its keys and values are computed when the
@@ -64,12 +65,24 @@ func (p *Transformer) Observe(x predictors.Symbol) {
 		p.push(x)
 		return
 	}
+	if p.recurrence == endless {
+		if p.done < len(p.ids) {
+			p.run()
+		}
+		p.ids, p.done = p.ids[:0], 0
+		p.push(x)
+		return
+	}
 	keep := p.W - p.cfg.Stride
 	copy(p.ids[1:], p.ids[p.W-max(keep, 1)+1:])
 	p.ids = p.ids[:max(keep, 1)]
 	// Position 0 holds the start symbol in every window, so its keys and
 	// values stay; something must be left to compute, though.
 	p.done = min(p.done, 1, keep)
+	if p.recurrence == windowed {
+		p.done = 0
+		p.cache.forget()
+	}
 	if keep > 0 {
 		p.push(x)
 	}
@@ -155,13 +168,10 @@ func (p *Transformer) run() (m int) {
 		y := &p.w.layers[l]
 		p.project(y, b, x, m)
 		p.rotate(b.qkv, p.done, m, false)
-		k, v := p.cache.layer(p.dims, l)
-		p.cache.put(p.dims, k, v, b.qkv, p.done, m)
-		for h := range p.H {
-			p.attend(lane{
-				y: b.y[h*p.D:], p: b.att, q: b.qkv[p.q+h*p.keyStepOf(p.K):], k: k[h*p.keyStep:], v: v[h*p.D:],
-				lag: p.lag(y, h), ldq: p.row, ldk: p.keys, ldv: p.C,
-			}, p.done, m, p.top)
+		if p.recurrence != parallel {
+			p.recur(b.y, p.cache.state(p.dims, l), b.qkv, m)
+		} else {
+			p.look(y, b, l, m)
 		}
 		p.join(y, b, p.acts, l, m)
 		p.feedForward(y, b, p.acts, l, m)
@@ -169,6 +179,18 @@ func (p *Transformer) run() (m int) {
 	p.lastNorm(p.w, p.acts, m)
 	p.done = len(p.ids)
 	return m
+}
+
+// look lets m rows attend to those in the cache, after joining them.
+func (p *Transformer) look(y *layer, b *block, l, m int) {
+	k, v := p.cache.layer(p.dims, l)
+	p.cache.put(p.dims, k, v, b.qkv, p.done, m)
+	for h := range p.H {
+		p.attend(lane{
+			y: b.y[h*p.D:], p: b.att, q: b.qkv[p.q+h*p.keyStepOf(p.K):], k: k[h*p.keyStep:], v: v[h*p.D:],
+			lag: p.lag(y, h), ldq: p.row, ldk: p.keys, ldv: p.C,
+		}, p.done, m, p.top)
+	}
 }
 
 // room makes scratch for m rows.
@@ -192,7 +214,8 @@ func (p *Transformer) Fork() predictors.Predictor {
 	return f
 }
 
-// A cache holds keys and values, in each of L layers [room,keys] and [room,C].
+// A cache holds keys and values, in each of L layers [room,keys] and [room,C];
+// or, of a recurrence, each layer's state, and has no room.
 type cache struct {
 	kv   []float32
 	room int // positions
@@ -203,13 +226,18 @@ const ahead = 16
 
 // grow makes room for n positions, keeping the first used.
 func (c *cache) grow(d dims, used, n int) {
-	if n > c.room {
+	if n > c.room && d.recurrence == parallel {
 		*c = c.resize(d, used, min(d.W, max(n, 2*c.room)))
 	}
 }
 
 // resize copies the first used positions into a cache with room for more.
 func (c *cache) resize(d dims, used, room int) cache {
+	if d.recurrence != parallel {
+		to := cache{kv: make([]float32, d.L*d.stateSize())}
+		copy(to.kv, c.kv)
+		return to
+	}
 	to := cache{kv: make([]float32, d.L*room*(d.keys+d.C)), room: room}
 	for l := range d.L {
 		k, v := c.layer(d, l)
@@ -218,6 +246,19 @@ func (c *cache) resize(d dims, used, room int) cache {
 		copy(newV, v[:used*d.C])
 	}
 	return to
+}
+
+// state returns one layer's state.
+func (c *cache) state(d dims, l int) []float32 {
+	n := d.stateSize()
+	return c.kv[l*n : (l+1)*n]
+}
+
+// forget empties the state of a recurrence; keys and values are overwritten.
+func (c *cache) forget() {
+	if c.room == 0 {
+		clear(c.kv)
+	}
 }
 
 // layer returns the keys and values of one layer.
