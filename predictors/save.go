@@ -3,8 +3,10 @@ package predictors
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"unsafe"
 )
 
@@ -46,6 +48,35 @@ func Load(r io.Reader, p Predictor) error {
 	return nil
 }
 
+// A Mapper can take its parameters as Save wrote them without reading them:
+// data, which begin at a multiple of 8 bytes and may be followed by more, stay
+// as they are for good.
+type Mapper interface{ MapFrom(data []byte) error }
+
+// LoadFile is Load from where f stands. If p is a Mapper, and f is a file that
+// can be mapped into memory and stands at a multiple of 8 bytes, nothing is
+// read before it is needed, and processes share it. What is mapped stays so
+// until the process ends; f may be closed.
+func LoadFile(f *os.File, p Predictor) error {
+	m, ok := p.(Mapper)
+	if !ok {
+		return Load(f, p)
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil || at%aligned != 0 {
+		return Load(f, p)
+	}
+	data, err := mapFile(f)
+	if err != nil || int64(len(data)) < at {
+		return Load(f, p)
+	}
+	if err := m.MapFrom(data[at:]); err != nil {
+		return fmt.Errorf("%T: %w", p, err)
+	}
+	p.Reset()
+	return nil
+}
+
 // Flat is an element type whose slices are saved as they lie in memory.
 type Flat interface {
 	~uint8 | ~uint16 | ~uint32 | ~uint64 | ~int32 | ~int64 | ~float32 | ~float64
@@ -59,10 +90,11 @@ type Flat interface {
 // The byte order is little-endian, checked at start-up to be the machine's.
 // The first error sticks.
 type Archive struct {
-	w   io.Writer
-	r   io.Reader
-	n   int64
-	err error
+	w    io.Writer
+	r    io.Reader
+	from []byte // if not nil, the rest of what is mapped
+	n    int64
+	err  error
 }
 
 // WriteArchive runs fields in writing direction.
@@ -79,8 +111,19 @@ func ReadArchive(r io.Reader, fields func(*Archive)) (int64, error) {
 	return a.n, a.err
 }
 
+// MapArchive runs fields in reading direction over data that stay as they are
+// for good: slices are not copied but lie in data, and must not be written to.
+func MapArchive(data []byte, fields func(*Archive)) error {
+	a := &Archive{from: data}
+	if a.from == nil {
+		a.from = []byte{}
+	}
+	fields(a)
+	return a.err
+}
+
 // Reading reports the direction, for what must be rebuilt after reading.
-func (a *Archive) Reading() bool { return a.r != nil }
+func (a *Archive) Reading() bool { return a.w == nil }
 
 // Err is the first error, or nil.
 func (a *Archive) Err() error { return a.err }
@@ -96,17 +139,31 @@ func (a *Archive) Fail(err error) {
 // read, so that a damaged file ends in an error and not in a huge allocation.
 const maxChunk = 1 << 20
 
+// aligned is the multiple of bytes at which slices begin, counted from where
+// the archive does.
+const aligned = 8
+
+// align goes on to where a slice may begin.
+func (a *Archive) align() {
+	var gap [aligned]byte
+	a.raw(gap[:-a.n&(aligned-1)])
+}
+
 // Slice writes *s, or reads it with capacity equal to its length.
 func Slice[T Flat](a *Archive, s *[]T) {
 	var zero T
 	size := int(unsafe.Sizeof(zero))
 	n := uint64(len(*s))
 	Value(a, &n)
-	if a.err != nil {
+	a.align()
+	switch {
+	case a.err != nil:
 		return
-	}
-	if a.w != nil {
+	case a.w != nil:
 		a.raw(rawBytes(*s, size))
+		return
+	case a.from != nil:
+		*s = mapped[T](a, n)
 		return
 	}
 	out := make([]T, 0, min(n, maxChunk))
@@ -121,6 +178,23 @@ func Slice[T Flat](a *Archive, s *[]T) {
 	if a.err == nil {
 		*s = out[:len(out):len(out)]
 	}
+}
+
+// mapped takes n elements as they lie.
+func mapped[T Flat](a *Archive, n uint64) []T {
+	var zero T
+	size := uint64(unsafe.Sizeof(zero))
+	if n > uint64(len(a.from))/size {
+		a.err = io.ErrUnexpectedEOF
+		return nil
+	}
+	at := unsafe.Pointer(unsafe.SliceData(a.from))
+	if uintptr(at)%unsafe.Alignof(zero) != 0 {
+		a.err = errors.New("the archive does not begin at a multiple of 8 bytes")
+		return nil
+	}
+	a.from, a.n = a.from[n*size:], a.n+int64(n*size)
+	return unsafe.Slice((*T)(at), n)
 }
 
 // Value writes or reads one number.
@@ -140,9 +214,15 @@ func (a *Archive) raw(b []byte) {
 		return
 	}
 	var n int
-	if a.w != nil {
+	switch {
+	case a.w != nil:
 		n, a.err = a.w.Write(b)
-	} else {
+	case a.from != nil:
+		if n = copy(b, a.from); n < len(b) {
+			a.err = io.ErrUnexpectedEOF
+		}
+		a.from = a.from[n:]
+	default:
 		n, a.err = io.ReadFull(a.r, b)
 	}
 	a.n += int64(n)

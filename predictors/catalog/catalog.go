@@ -90,6 +90,8 @@ var Kinds = []Kind{
 		Default: lempelziv.DefaultLZ77, Tiny: lempelziv.TinyLZ77},
 	{Name: "spm", Version: 1, Doc: "sampled pattern matching: what followed a fraction of the longest match", Paper: "Jacquet, Szpankowski & Apostol 2002",
 		Default: lempelziv.DefaultSPM, Tiny: lempelziv.TinySPM},
+	{Name: "lz-blend", Version: 1, Doc: "Lempel-Ziv tree whose nodes for all suffixes of the past are blended; each increment over LZ78 a switch", Paper: "Ziv & Lempel 1978; Gopalratnam & Cook 2007; Teh 2006; Mahoney 2005",
+		Default: lempelziv.DefaultBlend, Tiny: lempelziv.TinyBlend},
 	{Name: "nadaraya-watson", Version: 1, Doc: "kernel smoothing over all training contexts, bandwidths by blocked cross-validation", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
 	{Name: "transformer", Version: 1, Doc: "decoder-only transformer, pre-norm, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,

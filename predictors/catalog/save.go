@@ -1,16 +1,18 @@
 package catalog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"horizon/predictors"
 )
 
 // magic opens every saved model; its last digit is the version of the layout.
-const magic = "horizon model 1\n"
+const magic = "horizon model 2\n"
 
 // maxHeader bounds a header, so that a damaged length does not become a huge
 // allocation.
@@ -37,6 +39,11 @@ func Save(w io.Writer, h Header, p predictors.Predictor) error {
 	if err != nil {
 		return err
 	}
+	// Spaces behind the header let the parameters begin at a multiple of 64
+	// bytes, so that they may be mapped into memory.
+	const line = 64
+	pad := -(len(magic) + 9 + len(head) + 1) & (line - 1)
+	head = append(head, bytes.Repeat([]byte{' '}, pad)...)
 	if _, err := fmt.Fprintf(w, "%s%08x\n%s\n", magic, len(head), head); err != nil {
 		return err
 	}
@@ -85,6 +92,9 @@ func Load(r io.Reader) (Header, predictors.Predictor, error) {
 	p, err := config.New(predictors.Env{Alphabet: h.Alphabet, Seed: h.Seed})
 	if err != nil {
 		return h, nil, err
+	}
+	if f, ok := r.(*os.File); ok {
+		return h, p, predictors.LoadFile(f, p)
 	}
 	return h, p, predictors.Load(r, p)
 }

@@ -1,4 +1,3 @@
-// Package lempelziv holds predictors built on incremental parsing.
 package lempelziv
 
 import (

@@ -1,0 +1,234 @@
+package lempelziv
+
+import (
+	"math"
+	"math/bits"
+)
+
+// A rule is how the estimates of the matching nodes are blended (formulas in
+// blend.go).
+type rule uint8
+
+const (
+	ruleLongest rule = iota
+	ruleWittenBell
+	ruleDiscount
+	ruleMix
+)
+
+var ruleNames = []string{"longest", "witten-bell", "discount", "mix"}
+
+// discount holds the parameters of one depth: what is taken from counts of 1,
+// 2 and more, and the strength of the next shorter context.
+type discount struct{ d [4]float64 } // d[0] is the strength θ, d[k] = D_k
+
+// by is D(n).
+func (d *discount) by(n uint32) float64 { return d.d[min(n, 3)] }
+
+// free is Σ D over a family.
+func (d *discount) free(f *fan) float64 {
+	return float64(d.d[1]*float64(f.once)) + float64(d.d[2]*float64(f.twice)) + float64(d.d[3]*float64(f.more))
+}
+
+// A blending is the parameters that blend one tree.
+type blending struct {
+	rule  rule
+	a     int
+	gamma float64    // of ruleLongest
+	by    []discount // by depth
+	bias  []float64  // of ruleMix: what is added to an escape's logit, by class
+}
+
+func newBlending(r rule, a, depth int, gamma float64) *blending {
+	b := &blending{rule: r, a: a, gamma: gamma, by: make([]discount, depth)}
+	for j := range b.by {
+		b.by[j].d = [4]float64{0.05, 0.6, 1.0, 1.3}
+	}
+	if r == ruleMix {
+		b.bias = make([]float64, classes)
+	}
+	return b
+}
+
+// weigh returns what the node of depth j gives: symbol x of count n gets
+// scale·(n − D(n)), and the shorter contexts escape.
+func (b *blending) weigh(w *walk, j int, f *fan) (scale, escape float64) {
+	total := float64(f.total)
+	switch b.rule {
+	case ruleLongest:
+		s := total + b.gamma*float64(b.a)
+		return 1 / s, b.gamma * float64(b.a) / s
+	case ruleWittenBell:
+		kinds := float64(f.kinds())
+		return 1 / (total + kinds), kinds / (total + kinds)
+	}
+	d := &b.by[j]
+	free := d.free(f)
+	escape = (free + d.d[0]) / (total + d.d[0])
+	if b.rule == ruleMix {
+		var at [features]int
+		classify(w, j, f, &at)
+		logit := math.Log(escape / (1 - escape))
+		for _, i := range at {
+			logit += b.bias[i]
+		}
+		escape = 1 / (1 + math.Exp(-logit))
+	}
+	return (1 - escape) / (total - free), escape
+}
+
+// taken is D(n) of the rule.
+func (b *blending) taken(j int, n uint32) float64 {
+	if b.rule < ruleDiscount {
+		return 0
+	}
+	return b.by[j].by(n)
+}
+
+// The classes of ruleMix: each of four tables says something else about a
+// node, its entry being added to the logit of its escape.
+const (
+	features  = 4
+	depths    = 16 // depths told apart
+	sizes     = 12 // of log₂ total
+	varieties = 6  // of how many different symbols came
+	gaps      = 4  // of how far the node is below the longest
+	pasts     = 16 // of how the last two symbols were found
+	symbols8  = 256
+
+	classesA = depths * sizes * varieties
+	classesB = gaps * 2 * sizes * 4
+	classesC = pasts * gaps * varieties
+	classes  = classesA + classesB + classesC + symbols8*gaps*2
+)
+
+func classify(w *walk, j int, f *fan, at *[features]int) {
+	size := min(bits.Len64(f.total), sizes-1)
+	variety := varietyOf(f.kinds())
+	gap := min(w.top-j, gaps-1)
+	sure := 0
+	if f.kinds() == 1 {
+		sure = 1
+	}
+	last := 0
+	if w.last > 0 {
+		last = int(w.last-1) % symbols8
+	}
+	singles := 0
+	if f.kinds() > 0 {
+		singles = int(min(3, 4*f.once/f.kinds()))
+	}
+	at[0] = (min(j, depths-1)*sizes+size)*varieties + variety
+	at[1] = classesA + ((gap*2+sure)*sizes+size)*4 + singles
+	at[2] = classesA + classesB + (int(w.past)*gaps+gap)*varieties + variety
+	at[3] = classesA + classesB + classesC + (last*gaps+gap)*2 + sure
+}
+
+func varietyOf(kinds uint32) int {
+	switch {
+	case kinds <= 3:
+		return int(max(kinds, 1)) - 1
+	case kinds <= 6:
+		return 3
+	case kinds <= 14:
+		return 4
+	}
+	return 5
+}
+
+// prob is P(x), the weights multiplied from the longest suffix down.
+func (b *blending) prob(w *walk, x uint32) float64 {
+	w.lookUp(x)
+	p, weight := 0.0, 1.0
+	for j := w.top; j >= 0; j-- {
+		if w.at[j].node == 0 && j > 0 {
+			continue
+		}
+		f := w.fanOf(w.at[j])
+		if f.total == 0 {
+			continue
+		}
+		scale, escape := b.weigh(w, j, &f)
+		if c := w.children[j]; c != 0 {
+			n := w.count(c)
+			p += float64(float64(weight*scale) * (float64(n) - b.taken(j, n)))
+		}
+		weight *= escape
+		if b.rule == ruleLongest {
+			break
+		}
+	}
+	return p + weight/float64(b.a)
+}
+
+// predict adds P(x)·share to every p[x].
+func (b *blending) predict(w *walk, p []float64, share float64) {
+	weight := share
+	for j := w.top; j >= 0; j-- {
+		if w.at[j].node == 0 && j > 0 {
+			continue
+		}
+		f := w.fanOf(w.at[j])
+		if f.total == 0 {
+			continue
+		}
+		scale, escape := b.weigh(w, j, &f)
+		b.spread(w, j, weight*scale, p)
+		weight *= escape
+		if b.rule == ruleLongest {
+			break
+		}
+	}
+	for x := range p {
+		p[x] += weight / float64(b.a)
+	}
+}
+
+// spread adds scale·(n − D(n)) for the children at depth j.
+func (b *blending) spread(w *walk, j int, scale float64, p []float64) {
+	at := w.at[j]
+	if w.over != nil {
+		w.each(at, func(x, n uint32) { p[x] += float64(scale * (float64(n) - b.taken(j, n))) })
+		return
+	}
+	for c := at.lo; c < at.hi; c++ {
+		n := w.trie.counts.at(c)
+		p[w.symbol(c)] += float64(scale * (float64(n) - b.taken(j, n)))
+	}
+}
+
+// evidence is the longest suffix that has a say, and Σ w and Σ w² over the
+// positions that the counts stand for: those that match j symbols and no more
+// have the weights of the suffixes up to j.
+func (b *blending) evidence(w *walk) (match, sum, squares float64) {
+	weight := 1.0
+	totals, each := make([]float64, 0, len(w.at)), make([]float64, 0, len(w.at))
+	for j := w.top; j >= 0; j-- {
+		if w.at[j].node == 0 && j > 0 {
+			continue
+		}
+		f := w.fanOf(w.at[j])
+		if f.total == 0 {
+			continue
+		}
+		match = max(match, float64(j))
+		_, escape := b.weigh(w, j, &f)
+		totals, each = append(totals, float64(f.total)), append(each, weight*(1-escape)/float64(f.total))
+		sum += weight * (1 - escape)
+		weight *= escape
+		if b.rule == ruleLongest {
+			break
+		}
+	}
+	inside, all := 0.0, 0.0
+	for _, v := range each {
+		all += v
+	}
+	for i, n := range totals {
+		squares += max(0, n-inside) * all * all
+		inside, all = max(inside, n), all-each[i]
+	}
+	return match, sum, squares
+}
+
+func (b *blending) bytes() int64 { return 32*int64(cap(b.by)) + 8*int64(cap(b.bias)) }

@@ -1,0 +1,2 @@
+// Package lempelziv holds predictors built on incremental parsing.
+package lempelziv
