@@ -136,51 +136,54 @@ func varietyOf(kinds uint32) int {
 	return 5
 }
 
-// prob is P(x), the weights multiplied from the longest suffix down.
-func (b *blending) prob(w *walk, x uint32) float64 {
-	w.lookUp(x)
-	p, weight := 0.0, 1.0
+// A say is what one suffix of the past says: child x of count n has share
+// scale·(n − D(n)) of the prediction.
+type say struct {
+	j     int // its length
+	scale float64
+	share float64 // of all its children together
+	total uint64  // N
+}
+
+// blend has the suffixes say what they have to, the longest first, and returns
+// what is left for the uniform law; share is the whole.
+func (b *blending) blend(w *walk, share float64, f func(s say)) (rest float64) {
 	for j := w.top; j >= 0; j-- {
 		if w.at[j].node == 0 && j > 0 {
 			continue
 		}
-		f := w.fanOf(w.at[j])
-		if f.total == 0 {
+		fan := w.fanOf(w.at[j])
+		if fan.total == 0 {
 			continue
 		}
-		scale, escape := b.weigh(w, j, &f)
-		if c := w.children[j]; c != 0 {
-			n := w.count(c)
-			p += float64(float64(weight*scale) * (float64(n) - b.taken(j, n)))
-		}
-		weight *= escape
+		scale, escape := b.weigh(w, j, &fan)
+		f(say{j, share * scale, share * (1 - escape), fan.total})
+		share *= escape
 		if b.rule == ruleLongest {
 			break
 		}
 	}
-	return p + weight/float64(b.a)
+	return share
+}
+
+// prob is P(x).
+func (b *blending) prob(w *walk, x uint32) float64 {
+	w.lookUp(x)
+	p := 0.0
+	rest := b.blend(w, 1, func(s say) {
+		if c := w.children[s.j]; c != 0 {
+			n := w.count(c)
+			p += float64(s.scale * (float64(n) - b.taken(s.j, n)))
+		}
+	})
+	return p + rest/float64(b.a)
 }
 
 // predict adds P(x)·share to every p[x].
 func (b *blending) predict(w *walk, p []float64, share float64) {
-	weight := share
-	for j := w.top; j >= 0; j-- {
-		if w.at[j].node == 0 && j > 0 {
-			continue
-		}
-		f := w.fanOf(w.at[j])
-		if f.total == 0 {
-			continue
-		}
-		scale, escape := b.weigh(w, j, &f)
-		b.spread(w, j, weight*scale, p)
-		weight *= escape
-		if b.rule == ruleLongest {
-			break
-		}
-	}
+	rest := b.blend(w, share, func(s say) { b.spread(w, s.j, s.scale, p) })
 	for x := range p {
-		p[x] += weight / float64(b.a)
+		p[x] += rest / float64(b.a)
 	}
 }
 
@@ -201,32 +204,18 @@ func (b *blending) spread(w *walk, j int, scale float64, p []float64) {
 // positions that the counts stand for: those that match j symbols and no more
 // have the weights of the suffixes up to j.
 func (b *blending) evidence(w *walk) (match, sum, squares float64) {
-	weight := 1.0
-	totals, each := make([]float64, 0, len(w.at)), make([]float64, 0, len(w.at))
-	for j := w.top; j >= 0; j-- {
-		if w.at[j].node == 0 && j > 0 {
-			continue
-		}
-		f := w.fanOf(w.at[j])
-		if f.total == 0 {
-			continue
-		}
-		match = max(match, float64(j))
-		_, escape := b.weigh(w, j, &f)
-		totals, each = append(totals, float64(f.total)), append(each, weight*(1-escape)/float64(f.total))
-		sum += weight * (1 - escape)
-		weight *= escape
-		if b.rule == ruleLongest {
-			break
-		}
+	says := make([]say, 0, len(w.at))
+	sum = 1 - b.blend(w, 1, func(s say) { says = append(says, s) })
+	each := 0.0 // weight of a position that the longest suffix matches
+	for i := range says {
+		match = max(match, float64(says[i].j))
+		each += says[i].share / float64(says[i].total)
 	}
-	inside, all := 0.0, 0.0
-	for _, v := range each {
-		all += v
-	}
-	for i, n := range totals {
-		squares += max(0, n-inside) * all * all
-		inside, all = max(inside, n), all-each[i]
+	inside := 0.0
+	for _, s := range says {
+		n := float64(s.total)
+		squares += max(0, n-inside) * each * each
+		inside, each = max(inside, n), each-s.share/n
 	}
 	return match, sum, squares
 }
