@@ -35,17 +35,11 @@ func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, err
 	}
 	var left []string
 	var panels []*bitsPanel
-	most := 0
+	most, widest := 0, vg.Length(0)
 	for _, corpus := range s.corpora() {
 		p := &bitsPanel{scene: s, corpus: corpus, entropy: s.entropy(corpus, true)}
 		var out []string
-		p.scores, out = s.joined(corpus, func(yield func(results.ID, results.Interval)) {
-			for _, row := range s.board {
-				if row.State == results.Done {
-					yield(row.ID, interval(row.BitsPerByte, row.Lo, row.Hi))
-				}
-			}
-		})
+		p.scores, out = s.joined(corpus, s.bitsPerByte)
 		for _, x := range out {
 			left = append(left, x+" on "+corpus)
 		}
@@ -55,11 +49,17 @@ func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, err
 		p.limited()
 		slices.SortStableFunc(p.scores, func(a, b score) int { return compareFloat(a.Value, b.Value) })
 		panels = append(panels, p)
-		most = max(most, len(p.scores))
+		most, widest = max(most, len(p.scores)), max(widest, p.labels())
 	}
-	fig := b.figure(s, 1.9+0.42*max(float64(most), 2), 3)
+	fig := b.figure(s, 0, 3)
+	each := fig.width / vg.Length(max(1, min(fig.perRow, len(panels))))
+	above := crowds(widest, each)
+	fig.panelHeight = rowsHeight(most, above)
 	for _, p := range panels {
-		p.rows, p.dots = most, fig.width/vg.Length(min(fig.perRow, len(panels)))-p.labels()
+		p.rows, p.above, p.dots = most, above, each
+		if !above {
+			p.dots -= p.labels()
+		}
 		fig.panels = append(fig.panels, panel{p.corpus, "bits per byte", p.plot()})
 	}
 	s.note("No finite bits per byte", left, "; ")
@@ -95,18 +95,18 @@ type bitsPanel struct {
 	scores  []score
 	entropy float64
 	rows    int       // of the tallest panel, so that rows align
+	above   bool      // names stand above their rows
 	limit   float64   // scores beyond it are arrows, lest they squeeze the others
 	dots    vg.Length // width of dots and figures together, roughly
 }
 
-// labels is the width of the longest name, roughly: letters are about half as
-// wide as high.
+// labels is the width of the longest name.
 func (b *bitsPanel) labels() vg.Length {
-	longest := 0
+	widest := vg.Length(0)
 	for _, x := range b.scores {
-		longest = max(longest, len([]rune(x.name)))
+		widest = max(widest, nameWidth(x.name))
 	}
-	return vg.Length(longest)*tickSize/2 + gap
+	return widest
 }
 
 // figures is the width of the column of figures, as a share of the dots': that
@@ -151,15 +151,12 @@ func (b *bitsPanel) plot() *plot.Plot {
 	// has no ticks.
 	p.X.Tick.Marker = upTo{linearTicks{min(6, max(2, int(b.dots/(4*tickSize))))}, p.X.Max}
 	p.X.Max += b.figures() * (p.X.Max - p.X.Min)
-	p.Y.Min, p.Y.Max = -float64(b.rows)+0.4, 0.6
-	var ticks []plot.Tick
-	for i, x := range b.scores {
-		ticks = append(ticks, plot.Tick{Value: -float64(i), Label: x.name})
+	var names []string
+	for _, x := range b.scores {
+		names = append(names, x.name)
 	}
-	p.Y.Tick.Marker = plot.ConstantTicks(ticks)
-	p.Y.Tick.Length = 0
-	p.Y.LineStyle.Width = 0
 	p.Add(grid{x: true}, b)
+	nameRows(p, names, b.rows, b.above)
 	return p
 }
 

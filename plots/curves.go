@@ -15,11 +15,12 @@ import (
 // seen, counted with repetition, on a logarithmic axis.
 type Curves struct {
 	Common
+	Crowd
 	Metric string `toml:"metric"` // of the stored curves: valid_bits, train_bits
 }
 
 // DefaultCurves is the validation loss, a page wide.
-func DefaultCurves() Config { return &Curves{Common{Width: 17.5}, "valid_bits"} }
+func DefaultCurves() Config { return &Curves{Common: Common{Width: 17.5}, Metric: "valid_bits"} }
 
 // Draw implements Config.
 func (c *Curves) Draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
@@ -37,19 +38,19 @@ func (c *Curves) draw(r Reader, f results.Filter, name, dir string) ([]string, e
 		return nil, err
 	}
 	fig := c.figure(s, 5.6, 3)
-	used, cut, entropy := map[string]bool{}, false, false
+	var panels []*curvesPanel
+	var lines [][]track
 	for _, corpus := range s.corpora() {
-		p := newCurvesPanel(s, corpus, c.Metric, rows)
-		if len(p.lines) == 0 {
-			continue
+		if p := newCurvesPanel(s, corpus, c.Metric, rows); len(p.lines) > 0 {
+			panels, lines = append(panels, p), append(lines, p.lines)
 		}
-		for _, l := range p.lines {
-			used[l.name] = true
-		}
-		fig.panels = append(fig.panels, panel{corpus, "training symbols", p.plot()})
+	}
+	fig.legend = s.entries(c.arrange(s, lines), true)
+	cut, entropy := false, false
+	for _, p := range panels {
+		fig.panels = append(fig.panels, panel{p.corpus, "training symbols", p.plot()})
 		cut, entropy = cut || p.cut, entropy || !math.IsNaN(p.entropy)
 	}
-	fig.legend = s.entries(used, true)
 	if entropy {
 		fig.legend = append(fig.legend, entry{name: "entropy rate", line: &optimumStyle})
 	}
@@ -101,7 +102,7 @@ func (v *curvesPanel) plot() *plot.Plot {
 	p := newPlot(label + " (bits per symbol)")
 	lo, hi, last := math.Inf(1), math.Inf(-1), math.Inf(-1)
 	p.X.Min, p.X.Max = math.Inf(1), math.Inf(-1)
-	for _, l := range v.lines {
+	for _, l := range v.inFront(v.lines) {
 		for i, x := range l.v {
 			lo, hi = min(lo, x.Value), max(hi, x.Value)
 			p.X.Min, p.X.Max = min(p.X.Min, l.at[i]), max(p.X.Max, l.at[i])
@@ -137,6 +138,9 @@ func (v *curvesPanel) Plot(c draw.Canvas, p *plot.Plot) {
 			pts[i] = vg.Point{X: tx(l.at[i]), Y: ty(x.Value)}
 		}
 		c.StrokeLines(look.line(), c.ClipLinesXY(pts)...)
+		if look.back {
+			continue
+		}
 		for _, pt := range sparse(pts, 14) {
 			c.DrawGlyph(look.mark(v.coder[l.name]), pt)
 		}

@@ -17,6 +17,7 @@ import (
 // corpora there are, and what is missing.
 type scene struct {
 	filter results.Filter
+	plan   []results.LeaderboardRow // of the whole experiment
 	board  []results.LeaderboardRow // of the filter, by place in the plan
 	looks  map[string]look          // by series name
 	names  map[string]string        // names, one for each predictor and mode
@@ -43,7 +44,7 @@ func newScene(r Reader, c Common, f results.Filter) (*scene, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(all, func(a, b results.LeaderboardRow) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
-	s := &scene{filter: f, looks: map[string]look{}, names: map[string]string{}, coder: map[string]bool{}}
+	s := &scene{filter: f, plan: all, looks: map[string]look{}, names: map[string]string{}, coder: map[string]bool{}}
 	modes := map[string]bool{}
 	for _, row := range all {
 		if row.Experiment != all[0].Experiment {
@@ -79,8 +80,14 @@ func newScene(r Reader, c Common, f results.Filter) (*scene, error) {
 
 // shows reports whether a figure with that filter of modes shows a mode.
 func shows(glob, mode string) bool {
-	ok, err := path.Match(glob, mode)
-	return glob == "" || ok && err == nil
+	return glob == "" || matches(glob, mode)
+}
+
+// matches is the database's idea of a glob, whose * matches a slash too.
+func matches(glob, name string) bool {
+	plain := strings.NewReplacer("/", "\x00")
+	ok, err := path.Match(plain.Replace(glob), plain.Replace(name))
+	return ok && err == nil
 }
 
 // name is the series a row belongs to.
@@ -187,6 +194,15 @@ func (s *scene) joined(corpus string, each func(yield func(results.ID, results.I
 	return out, left
 }
 
+// bitsPerByte yields those of finished cells.
+func (s *scene) bitsPerByte(yield func(results.ID, results.Interval)) {
+	for _, row := range s.board {
+		if row.State == results.Done {
+			yield(row.ID, interval(row.BitsPerByte, row.Lo, row.Hi))
+		}
+	}
+}
+
 // interval is a stored value with its stored ends.
 func interval(v, lo, hi float64) results.Interval {
 	return results.Interval{Value: v, Lo: lo, Hi: hi, OK: !math.IsNaN(lo) && !math.IsNaN(hi)}
@@ -201,14 +217,27 @@ func (c Common) figure(s *scene, panelHeight float64, perRow int) *figure {
 
 func cm(x float64) vg.Length { return vg.Length(x) * vg.Centimeter }
 
-// entries are the legend of series, in the order of the plan.
-func (s *scene) entries(used map[string]bool, lines bool) []entry {
-	var out []entry
+// used are those of the names in the order of the plan.
+func (s *scene) used(names map[string]bool) []string {
+	var out []string
 	for _, name := range s.order {
-		if !used[name] {
+		if names[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// entries are the legend of series; those in the back have one entry together.
+func (s *scene) entries(names []string, lines bool) []entry {
+	var out []entry
+	others := false
+	for _, name := range names {
+		l := s.looks[name]
+		if l.back {
+			others = true
 			continue
 		}
-		l := s.looks[name]
 		mark := l.mark(s.coder[name])
 		e := entry{name: name, mark: &mark}
 		if lines && !l.noLine {
@@ -216,6 +245,10 @@ func (s *scene) entries(used map[string]bool, lines bool) []entry {
 			e.line = &line
 		}
 		out = append(out, e)
+	}
+	if others {
+		line := backLook.line()
+		out = append(out, entry{name: "others", line: &line})
 	}
 	return out
 }

@@ -2,10 +2,12 @@ package plots
 
 import (
 	"bytes"
+	"encoding/csv"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -18,7 +20,7 @@ import (
 )
 
 // dpi of the PNG files: what journals ask of line art with half-tones.
-const dpi = 300
+var dpi = 300
 
 // A figure is panels in rows of at most perRow, a legend below them, and notes
 // below that.
@@ -31,6 +33,7 @@ type figure struct {
 	panels      []panel
 	legend      []entry
 	notes       []string
+	table       [][]string // what is computed here and nowhere stored, with a head; written as CSV
 }
 
 // A panel is a plot between a title and the label of its x axis. Both are
@@ -52,7 +55,7 @@ type entry struct {
 
 const gap = vg.Length(14) // between panels, points
 
-// write draws the figure as NAME.svg and NAME.png.
+// write draws the figure as NAME.svg and NAME.png, and its table as NAME.csv.
 func (f *figure) write(dir, name string) ([]string, error) {
 	height := f.totalHeight()
 	rows := vg.Length(f.rows())
@@ -68,11 +71,12 @@ func (f *figure) write(dir, name string) ([]string, error) {
 	img := vgimg.NewWith(vgimg.UseWH(f.width, height), vgimg.UseDPI(dpi))
 	f.draw(draw.New(img))
 
+	outputs := []output{{".svg", svg}, {".png", vgimg.PngCanvas{Canvas: img}}}
+	if len(f.table) > 1 {
+		outputs = append(outputs, output{".csv", table(f.table)})
+	}
 	var files []string
-	for _, out := range []struct {
-		suffix string
-		from   io.WriterTo
-	}{{".svg", svg}, {".png", vgimg.PngCanvas{Canvas: img}}} {
+	for _, out := range outputs {
 		var b bytes.Buffer
 		if _, err := out.from.WriteTo(&b); err != nil {
 			return nil, err
@@ -84,6 +88,24 @@ func (f *figure) write(dir, name string) ([]string, error) {
 		files = append(files, path)
 	}
 	return files, nil
+}
+
+// An output is a file of a figure.
+type output struct {
+	suffix string
+	from   io.WriterTo
+}
+
+// A table is written as CSV.
+type table [][]string
+
+// WriteTo implements io.WriterTo.
+func (t table) WriteTo(w io.Writer) (int64, error) {
+	var b bytes.Buffer
+	if err := csv.NewWriter(&b).WriteAll(t); err != nil {
+		return 0, err
+	}
+	return b.WriteTo(w)
 }
 
 // withFallback lets an SVG be shown where Liberation Sans is missing: the
@@ -160,19 +182,22 @@ const (
 	legendGap  = vg.Length(8)
 )
 
-// layout breaks the legend into rows of entries that fit the width.
-func (f *figure) layout() [][]entry {
-	var rows [][]entry
-	used := vg.Length(0)
-	for _, e := range f.legend {
-		w := e.width()
-		if len(rows) == 0 || used+w > f.width-2*margin {
-			rows, used = append(rows, nil), 0
+// layout breaks the legend into rows of as many aligned columns as fit the
+// width; one row has each entry's own width.
+func (f *figure) layout() (rows [][]entry, widths []vg.Length) {
+	for cols := len(f.legend); cols >= 1; cols-- {
+		widths = make([]vg.Length, cols)
+		total := -legendGap
+		for i, e := range f.legend {
+			total -= widths[i%cols]
+			widths[i%cols] = max(widths[i%cols], e.width())
+			total += widths[i%cols]
 		}
-		rows[len(rows)-1] = append(rows[len(rows)-1], e)
-		used += w
+		if total <= f.width-2*margin || cols == 1 {
+			return slices.Collect(slices.Chunk(f.legend, cols)), widths
+		}
 	}
-	return rows
+	return nil, nil
 }
 
 // thumb is narrower without a line.
@@ -188,34 +213,52 @@ func (e entry) width() vg.Length {
 }
 
 func (f *figure) legendHeight() vg.Length {
-	if len(f.legend) == 0 {
+	rows, _ := f.layout()
+	if len(rows) == 0 {
 		return 0
 	}
-	return vg.Length(len(f.layout()))*legendLine + 5
+	return vg.Length(len(rows))*legendLine + 5
 }
 
 func (f *figure) drawLegend(c draw.Canvas) {
-	sty := textStyle(labelSize, black)
-	sty.YAlign = draw.YCenter
-	rows := f.layout()
+	rows, widths := f.layout()
+	width := -legendGap
+	for _, w := range widths {
+		width += w
+	}
+	room := c.Max.X - c.Min.X
 	for i, row := range rows {
-		y := c.Min.Y + (vg.Length(len(rows)-i)-0.5)*legendLine
-		width := -legendGap
-		for _, e := range row {
-			width += e.width()
-		}
-		x := c.Min.X + (c.Max.X-c.Min.X-width)/2
-		for _, e := range row {
-			if e.line != nil {
-				c.StrokeLine2(*e.line, x, y, x+e.thumb(), y)
-			}
-			if e.mark != nil {
-				c.DrawGlyphNoClip(*e.mark, vg.Point{X: x + e.thumb()/2, Y: y})
-			}
-			c.FillText(sty, vg.Point{X: x + e.thumb() + 4, Y: y}, e.name)
-			x += e.width()
+		at := vg.Point{X: c.Min.X + max(room-width, 0)/2, Y: c.Min.Y + (vg.Length(len(rows)-i)-0.5)*legendLine}
+		for j, e := range row {
+			e.draw(c, at, min(widths[j]-legendGap, room))
+			at.X += widths[j]
 		}
 	}
+}
+
+// draw draws an entry from its left end, no wider than that.
+func (e entry) draw(c draw.Canvas, at vg.Point, width vg.Length) {
+	sty := textStyle(labelSize, black)
+	sty.YAlign = draw.YCenter
+	if e.line != nil {
+		c.StrokeLine2(*e.line, at.X, at.Y, at.X+e.thumb(), at.Y)
+	}
+	if e.mark != nil {
+		c.DrawGlyphNoClip(*e.mark, vg.Point{X: at.X + e.thumb()/2, Y: at.Y})
+	}
+	text := elide(e.name, sty, width-e.thumb()-4)
+	c.FillText(sty, vg.Point{X: at.X + e.thumb() + 4, Y: at.Y}, text)
+}
+
+// elide leaves out the middle of a text that is wider than there is room; its
+// ends tell names of grids apart.
+func elide(text string, sty draw.TextStyle, width vg.Length) string {
+	r := []rune(text)
+	for cut := 1; sty.Width(text) > width+0.01 && cut < len(r); cut++ { // but for rounding
+		left := (len(r) - cut) / 2
+		text = string(r[:left]) + "…" + string(r[left+cut:])
+	}
+	return text
 }
 
 func (f *figure) captionLines() []string {

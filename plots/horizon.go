@@ -19,10 +19,11 @@ import (
 // where it is known, and the unigram's.
 type Horizon struct {
 	Common
+	Crowd
 }
 
 // DefaultHorizon is a page wide.
-func DefaultHorizon() Config { return &Horizon{Common{Width: 17.5}} }
+func DefaultHorizon() Config { return &Horizon{Common: Common{Width: 17.5}} }
 
 // Draw implements Config.
 func (h *Horizon) Draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
@@ -40,21 +41,21 @@ func (h *Horizon) draw(r Reader, f results.Filter, name, dir string) ([]string, 
 		return nil, err
 	}
 	fig := h.figure(s, 5.6, 3)
-	used, cut, left := map[string]bool{}, []string(nil), []string(nil)
-	optimum, unigram := false, false
+	var panels []*horizonPanel
+	var lines [][]track
+	var cut, left []string
 	for _, corpus := range s.corpora() {
-		p := newHorizonPanel(s, corpus, rows)
-		if len(p.lines) == 0 {
-			continue
+		if p := newHorizonPanel(s, corpus, rows); len(p.lines) > 0 {
+			panels, lines = append(panels, p), append(lines, p.lines)
+			cut, left = append(cut, p.cut...), append(left, p.left...)
 		}
-		for _, l := range p.lines {
-			used[l.name] = true
-		}
-		cut, left = append(cut, p.cut...), append(left, p.left...)
-		optimum, unigram = optimum || len(p.optimum) > 0, unigram || len(p.unigram) > 0
-		fig.panels = append(fig.panels, panel{corpus, "steps ahead k (symbols)", p.plot()})
 	}
-	fig.legend = s.entries(used, true)
+	fig.legend = s.entries(h.arrange(s, lines), true)
+	optimum, unigram := false, false
+	for _, p := range panels {
+		optimum, unigram = optimum || len(p.optimum) > 0, unigram || len(p.unigram) > 0
+		fig.panels = append(fig.panels, panel{p.corpus, "steps ahead k (symbols)", p.plot()})
+	}
 	if unigram {
 		fig.legend = append(fig.legend, entry{name: "unigram", line: &unigramStyle})
 	}
@@ -71,13 +72,6 @@ var (
 	optimumStyle = draw.LineStyle{Color: black, Width: 1.2, Dashes: []vg.Length{4, 2.5}}
 	unigramStyle = draw.LineStyle{Color: mid, Width: 1.2}
 )
-
-// A track is a series of points with intervals.
-type track struct {
-	name string
-	at   []float64
-	v    []results.Interval
-}
 
 // horizonPanel is one corpus.
 type horizonPanel struct {
@@ -164,7 +158,7 @@ func (h *horizonPanel) cutTall() {
 func (h *horizonPanel) plot() *plot.Plot {
 	p := newPlot("loss (bits per symbol)")
 	lo, hi := math.Inf(1), math.Inf(-1)
-	for _, l := range h.lines {
+	for _, l := range h.inFront(h.lines) {
 		for _, v := range l.v {
 			lo, hi = min(lo, v.Value), max(hi, v.Value)
 			if v.OK {
@@ -195,29 +189,44 @@ func (h *horizonPanel) plot() *plot.Plot {
 // little apart, so that equal values are seen to be several.
 func (h *horizonPanel) Plot(c draw.Canvas, p *plot.Plot) {
 	tx, ty := p.Transforms(&c)
+	front := len(h.inFront(h.lines))
+	back := len(h.lines) - front
 	// Over at most a quarter of the distance between two doublings.
-	spread := min(1.2*markRadius, (tx(2)-tx(1))/4/vg.Length(max(len(h.lines)-1, 1)))
-	at := func(line int, k float64) vg.Length {
-		return tx(k) + spread*(vg.Length(line)-vg.Length(len(h.lines)-1)/2)
-	}
+	spread := min(1.2*markRadius, (tx(2)-tx(1))/4/vg.Length(max(front-1, 1)))
+	points := make([][]vg.Point, len(h.lines))
 	for i, l := range h.lines {
-		look, pts := h.looks[l.name], make([]vg.Point, len(l.v))
+		aside := spread * (vg.Length(i-back) - vg.Length(front-1)/2)
+		if h.looks[l.name].back {
+			aside = 0
+		}
 		for j, v := range l.v {
-			pts[j] = vg.Point{X: at(i, l.at[j]), Y: ty(v.Value)}
-			if v.OK {
-				c.StrokeLine2(draw.LineStyle{Color: look.colour, Width: 0.8}, pts[j].X, ty(v.Lo), pts[j].X, ty(v.Hi))
-			}
+			points[i] = append(points[i], vg.Point{X: tx(l.at[j]) + aside, Y: ty(v.Value)})
 		}
-		if !look.noLine {
-			c.StrokeLines(look.line(), pts)
+		if h.looks[l.name].back {
+			c.StrokeLines(h.looks[l.name].line(), c.ClipLinesXY(points[i])...)
+			continue
 		}
+		h.drawLine(c, ty, l, points[i])
 	}
 	h.drawReference(c, tx, ty, h.unigram, unigramStyle)
 	h.drawReference(c, tx, ty, h.optimum, optimumStyle)
-	for i, l := range h.lines {
-		for j, v := range l.v {
-			c.DrawGlyphNoClip(h.looks[l.name].mark(false), vg.Point{X: at(i, l.at[j]), Y: ty(v.Value)})
+	for i, l := range h.lines[back:] {
+		for _, pt := range points[back+i] {
+			c.DrawGlyphNoClip(h.looks[l.name].mark(false), pt)
 		}
+	}
+}
+
+// drawLine joins the points of a series, with its intervals.
+func (h *horizonPanel) drawLine(c draw.Canvas, ty func(float64) vg.Length, l track, points []vg.Point) {
+	look := h.looks[l.name]
+	for j, v := range l.v {
+		if v.OK {
+			bar(c, look, points[j].X, ty(v.Lo), ty(v.Hi))
+		}
+	}
+	if !look.noLine {
+		c.StrokeLines(look.line(), points)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 // the frontier: nothing else is both cheaper and better.
 type Pareto struct {
 	Common
-	X string `toml:"x"` // train_s, eval_s, model_bytes or peak_rss
+	X string `toml:"x"` // an amount: train_s, model_bytes, …
 }
 
 // DefaultParetoSeconds is against seconds of training.
@@ -24,20 +24,6 @@ func DefaultParetoSeconds() Config { return &Pareto{Common{Width: 17.5}, "train_
 // DefaultParetoBytes is against bytes of the model.
 func DefaultParetoBytes() Config { return &Pareto{Common{Width: 17.5}, "model_bytes"} }
 
-// A cost is something a finished cell has spent.
-type cost struct {
-	name  string
-	label string
-	of    func(results.CostRow) float64
-}
-
-var costs = []cost{
-	{"train_s", "training time (s)", func(r results.CostRow) float64 { return r.TrainSeconds }},
-	{"eval_s", "evaluation time (s)", func(r results.CostRow) float64 { return r.EvalSeconds }},
-	{"model_bytes", "model size (bytes)", func(r results.CostRow) float64 { return float64(r.ModelBytes) }},
-	{"peak_rss", "peak memory (bytes)", func(r results.CostRow) float64 { return float64(r.PeakRSS) }},
-}
-
 // Draw implements Config.
 func (t *Pareto) Draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
 	files, err := t.draw(r, f, name, dir)
@@ -45,9 +31,9 @@ func (t *Pareto) Draw(r Reader, f results.Filter, name, dir string) ([]string, e
 }
 
 func (t *Pareto) draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
-	i := slices.IndexFunc(costs, func(c cost) bool { return c.name == t.X })
-	if i < 0 {
-		return nil, &unknownError{"x", t.X, "train_s, eval_s, model_bytes, peak_rss"}
+	x, ok := amountOf(t.X)
+	if !ok {
+		return nil, &unknownError{"x", t.X, amountNames()}
 	}
 	s, err := newScene(r, t.Common, f)
 	if err != nil {
@@ -60,22 +46,22 @@ func (t *Pareto) draw(r Reader, f results.Filter, name, dir string) ([]string, e
 	fig := t.figure(s, 5.6, 3)
 	used, free, entropy := map[string]bool{}, []string(nil), false
 	for _, corpus := range s.corpora() {
-		p := newParetoPanel(s, corpus, costs[i], rows)
-		for _, x := range p.free {
-			if !slices.Contains(free, x) {
-				free = append(free, x)
+		p := newParetoPanel(s, corpus, x, rows)
+		for _, name := range p.free {
+			if !slices.Contains(free, name) {
+				free = append(free, name)
 			}
 		}
 		if len(p.points) == 0 {
 			continue
 		}
-		for _, x := range p.points {
-			used[x.name] = true
+		for _, pt := range p.points {
+			used[pt.name] = true
 		}
 		entropy = entropy || !math.IsNaN(p.entropy)
-		fig.panels = append(fig.panels, panel{corpus, costs[i].label, p.plot()})
+		fig.panels = append(fig.panels, panel{corpus, x.label, p.plot()})
 	}
-	fig.legend = append(s.entries(used, false), entry{name: "frontier", line: &frontierStyle})
+	fig.legend = append(s.entries(s.used(used), false), entry{name: "frontier", line: &frontierStyle})
 	if entropy {
 		fig.legend = append(fig.legend, entry{name: "entropy rate", line: &optimumStyle})
 	}
@@ -106,28 +92,22 @@ type paretoPanel struct {
 	free    []string // what has no place on a logarithmic axis
 }
 
-func newParetoPanel(s *scene, corpus string, c cost, rows []results.CostRow) *paretoPanel {
+func newParetoPanel(s *scene, corpus string, x amount, rows []results.CostRow) *paretoPanel {
 	p := &paretoPanel{scene: s, corpus: corpus, entropy: s.entropy(corpus, true)}
-	scores, _ := s.joined(corpus, func(yield func(results.ID, results.Interval)) {
-		for _, row := range s.board {
-			if row.State == results.Done {
-				yield(row.ID, interval(row.BitsPerByte, row.Lo, row.Hi))
-			}
-		}
-	})
-	for _, x := range scores {
+	scores, _ := s.joined(corpus, s.bitsPerByte)
+	for _, y := range scores {
 		sum, n := 0.0, 0
 		for _, row := range rows {
-			if row.Corpus == corpus && s.name(row.ID) == x.name {
-				sum += c.of(row)
+			if row.Corpus == corpus && s.name(row.ID) == y.name {
+				sum += x.of(row)
 				n++
 			}
 		}
 		if !(sum > 0) { // 0, or NaN
-			p.free = append(p.free, x.name)
+			p.free = append(p.free, y.name)
 			continue
 		}
-		p.points = append(p.points, point{x, sum / float64(n)})
+		p.points = append(p.points, point{y, sum / float64(n)})
 	}
 	return p
 }
@@ -172,12 +152,23 @@ func (v *paretoPanel) plot() *plot.Plot {
 	return p
 }
 
-// Plot implements plot.Plotter. The frontier is a staircase: between two
-// points the cheaper one is the best to be had.
+// Plot implements plot.Plotter.
 func (v *paretoPanel) Plot(c draw.Canvas, p *plot.Plot) {
 	tx, ty := p.Transforms(&c)
+	drawFrontier(c, tx, ty, v.points)
+	if !math.IsNaN(v.entropy) {
+		c.StrokeLine2(optimumStyle, c.Min.X, ty(v.entropy), c.Max.X, ty(v.entropy))
+	}
+	for _, x := range v.points {
+		drawPoint(c, tx, ty, x, v.looks[x.name], v.coder[x.name])
+	}
+}
+
+// drawFrontier is a staircase: between two points the cheaper one is the best
+// to be had.
+func drawFrontier(c draw.Canvas, tx, ty func(float64) vg.Length, points []point) {
 	var steps []vg.Point
-	for i, x := range frontier(v.points) {
+	for i, x := range frontier(points) {
 		at := vg.Point{X: tx(x.cost), Y: ty(x.Value)}
 		if i == 0 {
 			steps = append(steps, vg.Point{X: at.X, Y: c.Max.Y})
@@ -188,14 +179,13 @@ func (v *paretoPanel) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 	steps = append(steps, vg.Point{X: c.Max.X, Y: steps[len(steps)-1].Y})
 	c.StrokeLines(frontierStyle, steps)
-	if !math.IsNaN(v.entropy) {
-		c.StrokeLine2(optimumStyle, c.Min.X, ty(v.entropy), c.Max.X, ty(v.entropy))
+}
+
+// drawPoint is a mark on its interval.
+func drawPoint(c draw.Canvas, tx, ty func(float64) vg.Length, x point, l look, open bool) {
+	at := vg.Point{X: tx(x.cost), Y: ty(x.Value)}
+	if x.OK {
+		bar(c, l, at.X, ty(x.Lo), ty(x.Hi))
 	}
-	for _, x := range v.points {
-		l, at := v.looks[x.name], vg.Point{X: tx(x.cost), Y: ty(x.Value)}
-		if x.OK {
-			c.StrokeLine2(draw.LineStyle{Color: l.colour, Width: 0.8}, at.X, ty(x.Lo), at.X, ty(x.Hi))
-		}
-		c.DrawGlyphNoClip(l.mark(v.coder[x.name]), at)
-	}
+	c.DrawGlyphNoClip(l.mark(open), at)
 }

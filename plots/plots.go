@@ -22,6 +22,8 @@ type Reader interface {
 	Curves(results.Filter) ([]results.CurveRow, error)
 	Costs(results.Filter) ([]results.CostRow, error)
 	Missing(results.Filter) ([]results.MissingRow, error)
+	BlockLosses(f results.Filter, metric string, horizon int) ([]results.Series, error)
+	Chosen(results.Filter) ([]results.ChosenRow, error)
 }
 
 var _ Reader = (*results.Store)(nil)
@@ -49,6 +51,9 @@ var Kinds = []Kind{
 	{"bits", "bits per byte of each predictor, with 95% intervals, best first", DefaultBits},
 	{"horizon", "loss k steps ahead against k, with the optimum where it is known", DefaultHorizon},
 	{"curves", "loss in the course of training against training symbols", DefaultCurves},
+	{"against", "a loss against an amount (training symbols, seconds, operations, model bytes, …) or a parameter, sweeps joined; with fits h + c/log2 n or L + b n^-beta", DefaultAgainst},
+	{"increments", "what each step from one predictor to the next changes, with paired 95% intervals, against references", DefaultIncrements},
+	{"lags", "what training chose for each lag (beta_1, beta_2, …) against the lag", DefaultLags},
 	{"pareto-seconds", "bits per byte against training seconds, with the frontier", DefaultParetoSeconds},
 	{"pareto-bytes", "bits per byte against model bytes, with the frontier", DefaultParetoBytes},
 }

@@ -24,6 +24,14 @@ var (
 	keep   = flag.String("keep", "", "folder to leave the figures in, to be looked at")
 )
 
+// Pictures that nobody looks at are small.
+func TestMain(m *testing.M) {
+	if flag.Parse(); *keep == "" {
+		dpi = 30
+	}
+	os.Exit(m.Run())
+}
+
 // A made-up experiment of ten predictors on three corpora, of the size and
 // shape of real ones.
 type fake struct {
@@ -118,13 +126,20 @@ func fakeCell(f fake, corpus string, c, replicate int) results.Cell {
 
 func fakeOutcome(rng *rand.Rand, f fake, c int) results.Outcome {
 	nan, b := math.NaN(), f.bits[c]
-	o := results.Outcome{TrainSeconds: f.train, ModelBytes: f.model, EvalSeconds: 1, WallSeconds: nan, CPUSeconds: nan, SymbolsPerSecond: nan}
+	o := results.Outcome{TrainSeconds: f.train, TrainSymbols: 453_760, ModelBytes: f.model, EvalSeconds: 1, WallSeconds: nan, CPUSeconds: nan, SymbolsPerSecond: nan}
 	half := []float64{0.05, 0.004, 0.004}[c]
 	if f.coder {
 		o.Scores = []results.Score{{Metric: "bits_per_byte", N: 56720, Value: b, Lo: nan, Hi: nan}}
 		return o
 	}
 	o.Scores = []results.Score{{Metric: "bits_per_byte", N: 56720, Value: b, Lo: b - half, Hi: b + half}}
+	o.Blocks = sweepBlocks("log_loss", 1, b)
+	if f.name == "nadaraya-watson" {
+		o.Chosen = map[string]float64{"beta_1": 2.5, "beta_2": 1.25, "beta_3": 0.5, "gamma": 0.3}
+	}
+	if f.name == "transformer" {
+		o.TrainSymbols *= 20
+	}
 	far := []float64{4.52, 0.9183, 0.9183}[c] // the unigram's
 	// L_k of the golden mean and even processes, from their tables.
 	known := map[int]float64{1: 2.0 / 3, 2: 0.8742, 4: 0.9155, 8: 0.9183, 16: 0.9183, 32: 0.9183}
@@ -161,34 +176,40 @@ func fakeOutcome(rng *rand.Rand, f fake, c int) results.Outcome {
 func TestGolden(t *testing.T) {
 	s := fakeStore(t)
 	for _, k := range Kinds {
-		t.Run(k.Name, func(t *testing.T) {
-			dir := t.TempDir()
-			if *keep != "" {
-				dir = *keep
-			}
-			files, err := k.Default().Draw(s, results.Filter{Experiment: "quickstart"}, k.Name, dir)
-			if err != nil {
+		t.Run(k.Name, func(t *testing.T) { golden(t, s, k.Default, k.Name) })
+	}
+}
+
+func golden(t *testing.T, s *results.Store, config func() Config, name string) {
+	dir := t.TempDir()
+	if *keep != "" {
+		dir = *keep
+	}
+	files, err := config().Draw(s, results.Filter{}, name, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := config().Draw(s, results.Filter{Experiment: "*"}, name, t.TempDir())
+	if err != nil || len(files) < 2 || len(again) != len(files) {
+		t.Fatalf("files = %v, then %v, %v, want an SVG, a PNG and perhaps a CSV", files, again, err)
+	}
+	for i := range files {
+		if !bytes.Equal(read(t, files[i]), read(t, again[i])) {
+			t.Errorf("%s is not the same when drawn again", files[i])
+		}
+		ext := filepath.Ext(files[i])
+		if ext == ".png" {
+			continue
+		}
+		golden := filepath.Join("testdata", name+ext)
+		if *update {
+			if err := os.WriteFile(golden, read(t, files[i]), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			again, err := k.Default().Draw(s, results.Filter{}, k.Name, t.TempDir())
-			if err != nil || len(files) != 2 || len(again) != 2 {
-				t.Fatalf("files = %v, then %v, %v, want an SVG and a PNG", files, again, err)
-			}
-			for i := range files {
-				if !bytes.Equal(read(t, files[i]), read(t, again[i])) {
-					t.Errorf("%s is not the same when drawn again", files[i])
-				}
-			}
-			golden := filepath.Join("testdata", k.Name+".svg")
-			if *update {
-				if err := os.WriteFile(golden, read(t, files[0]), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if !bytes.Equal(read(t, files[0]), read(t, golden)) {
-				t.Errorf("%s differs from %s (rewrite with -update, and look at it)", files[0], golden)
-			}
-		})
+		}
+		if !bytes.Equal(read(t, files[i]), read(t, golden)) {
+			t.Errorf("%s differs from %s (rewrite with -update, and look at it)", files[i], golden)
+		}
 	}
 }
 
@@ -218,6 +239,9 @@ func TestSays(t *testing.T) {
 		{"curves", results.Filter{Predictor: "[tk]*"}, []string{"validation loss (bits per symbol)", "transformer", "entropy rate"}, []string{"lz78"}},
 		{"pareto-seconds", results.Filter{}, []string{"training time (s)", "frontier", "uniform, gzip, bzip2, xz, oracle"}, nil},
 		{"pareto-bytes", results.Filter{}, []string{"model size (bytes)"}, nil},
+		{"against", results.Filter{Predictor: "[lok]*"}, []string{"training symbols", "entropy rate", "lz78"}, []string{"fit", "frontier", "gzip"}},
+		{"increments", results.Filter{Corpus: "opticks"}, []string{"2.290 −2.230 ±0.060 41%", "gap to the last step", "2.830 +0.450 −8%"}, []string{"Dotted"}},
+		{"lags", results.Filter{}, []string{"beta", "lag (symbols)", "nadaraya-watson"}, []string{"kneser-ney", "Bars"}},
 	} {
 		files, err := kind(c.kind).Draw(s, c.filter, "x", t.TempDir())
 		if err != nil {
@@ -274,12 +298,21 @@ func TestLooksDiffer(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	s := fakeStore(t)
 	for name, c := range map[string]Config{
-		"width = 1":      &Bits{Common{Width: 1}},
-		"width = NaN":    &Bits{Common{Width: math.NaN()}},
-		"height = 1":     &Curves{Common{Width: 9, Height: 1}, "valid_bits"},
-		"height = 4.0":   &Horizon{Common{Width: 8.5, Height: 4, Corpus: "[go]*"}},
-		"x = rss":        &Pareto{Common{Width: 9}, "rss"},
-		"corpus = \"a\"": &Bits{Common{Width: 9, Corpus: "a"}},
+		"width = 1":                           &Bits{Common{Width: 1}},
+		"width = NaN":                         &Bits{Common{Width: math.NaN()}},
+		"height = 1":                          &Curves{Common: Common{Width: 9, Height: 1}, Metric: "valid_bits"},
+		"height = 4.0":                        &Horizon{Common: Common{Width: 8.5, Height: 4, Corpus: "[go]*"}},
+		"x = rss":                             &Pareto{Common{Width: 9}, "rss"},
+		"corpus = \"a\"":                      &Bits{Common{Width: 9, Corpus: "a"}},
+		"x = \"\", want one of train_symbols": &Against{Common: Common{Width: 9}, Score: "bits_per_byte", Scale: "auto"},
+		"x = \"gamma\"":                       &Against{Common: Common{Width: 9}, X: "gamma", Score: "bits_per_byte", Scale: "auto"},
+		"score = \"top1\"":                    &Against{Common: Common{Width: 9}, X: "train_s", Score: "top1", Scale: "auto"},
+		"scale = \"logg\"":                    &Against{Common: Common{Width: 9}, X: "train_s", Score: "bits_per_byte", Scale: "logg"},
+		"horizon = -1":                        &Increments{Common: Common{Width: 9}, Score: "bits_per_byte", Horizon: -1},
+		"predictors = \"lz\"":                 &Increments{Common: Common{Width: 9}, Score: "bits_per_byte", Predictors: []string{"lz78", "lz"}},
+		"references = \"kn\", want one of":    &Increments{Common: Common{Width: 9}, Score: "bits_per_byte", References: []string{"kn"}},
+		"panels = \"both\"":                   &Lags{Common: Common{Width: 9}, Prefix: "a", Panels: "both", Scale: "log", Values: "log"},
+		"prefix = \"\"":                       &Lags{Common: Common{Width: 9}, Panels: "corpus", Scale: "log", Values: "log"},
 	} {
 		f := results.Filter{}
 		if strings.HasPrefix(name, "corpus") {
@@ -384,12 +417,13 @@ func TestOnePoint(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := fakeOutcome(rand.New(rand.NewPCG(1, 1)), fakes[2], 0)
+	o.Chosen = map[string]float64{"beta_1": 0}
 	o.Scores, o.Curve = o.Scores[:2], o.Curve[:1]
 	if err := s.Finish(id, o); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range Kinds {
-		if files, err := k.Default().Draw(s, results.Filter{}, k.Name, t.TempDir()); err != nil || len(files) != 2 {
+		if files, err := k.Default().Draw(s, results.Filter{}, k.Name, t.TempDir()); err != nil || len(files) < 2 {
 			t.Errorf("%s of one point: %v, %v", k.Name, files, err)
 		}
 	}
@@ -410,13 +444,30 @@ func TestTwoExperiments(t *testing.T) {
 }
 
 func TestPNGSize(t *testing.T) {
+	defer func(was int) { dpi = was }(dpi)
+	dpi = 300
 	c := &Bits{Common{Width: 8.5, Corpus: "even"}}
 	files, err := c.Draw(fakeStore(t), results.Filter{}, "x", t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	img, err := png.DecodeConfig(bytes.NewReader(read(t, files[1])))
-	if want := 8.5 / 2.54 * dpi; err != nil || math.Abs(float64(img.Width)-want) > 1.5 {
+	if want := 8.5 / 2.54 * float64(dpi); err != nil || math.Abs(float64(img.Width)-want) > 1.5 {
 		t.Errorf("width = %d pixels, %v, want %.0f", img.Width, err, want)
+	}
+}
+
+func TestWholeTicks(t *testing.T) {
+	for _, c := range []struct {
+		hi   float64
+		want string
+	}{{2.5, "1 2"}, {3.5, "1 2 3"}, {7.5, "1 2 3 4 5 6 7"}, {16.5, "5 10 15"}, {300.5, "50 100 150 200 250 300"}} {
+		var labels []string
+		for _, x := range (wholeTicks{}).Ticks(0.5, c.hi) {
+			labels = append(labels, x.Label)
+		}
+		if got := strings.Join(labels, " "); got != c.want {
+			t.Errorf("ticks up to %v: %s, want %s", c.hi, got, c.want)
+		}
 	}
 }

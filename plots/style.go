@@ -53,11 +53,15 @@ type look struct {
 	shape  shape
 	dashes []vg.Length
 	noLine bool
+	back   bool // one of too many lines: thin and grey, without marks
 }
 
 // oracleLook is that of the exact predictor of a known process: black marks on
 // the line of the optimum it attains.
 var oracleLook = look{colour: black, shape: regular(6, 0), noLine: true}
+
+// backLook is that of the lines of a crowd that are not in front.
+var backLook = look{colour: color.NRGBA{0xbc, 0xbc, 0xbc, 0xff}, back: true}
 
 // lookOf is the look of the i-th predictor of a plan; the lengths of the three
 // lists give 252 before one returns.
@@ -66,12 +70,21 @@ func lookOf(i int) look {
 }
 
 func (l look) line() draw.LineStyle {
-	return draw.LineStyle{Color: l.colour, Width: lineWidth, Dashes: l.dashes}
+	width := lineWidth
+	if l.back {
+		width = hairline
+	}
+	return draw.LineStyle{Color: l.colour, Width: width, Dashes: l.dashes}
 }
 
 // mark is the predictor's glyph, open for compressors.
 func (l look) mark(open bool) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: l.colour, Radius: markRadius, Shape: glyph{l.shape, open}}
+}
+
+// bar is a 95% interval.
+func bar(c draw.Canvas, l look, x, lo, hi vg.Length) {
+	c.StrokeLine2(draw.LineStyle{Color: l.colour, Width: 0.8}, x, lo, x, hi)
 }
 
 // A shape is a closed outline around the origin, in units of the radius; nil

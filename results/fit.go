@@ -104,7 +104,8 @@ func FitLaw(law Law, n, loss []float64, known float64) (Fit, error) {
 	}
 	c := law.fit(n, loss, known, math.NaN())
 	if law.searched() && (c.beta < minBeta*1.001 || c.beta > maxBeta/1.001) {
-		return Fit{}, fmt.Errorf("fit of %s: beta runs to %.3g, the end of its range", law.Formula, c.beta)
+		err := fmt.Errorf("beta runs to %.3g, the end of its range", c.beta)
+		return Fit{}, fmt.Errorf("fit of %s: %w", law.Formula, err)
 	}
 	f := Fit{Law: law, Given: !math.IsNaN(known), Points: len(n), n: slices.Clone(n), y: slices.Clone(loss)}
 	sse := c.squares(n, loss)

@@ -92,6 +92,24 @@ func Paired(a, b []BlockLoss, per Per) (bits, n []float64, err error) {
 	return bits, n, nil
 }
 
+// MeanBlocks are the block losses of a predictor trained from several seeds:
+// the mean of each block's. The blocks must be the same.
+func MeanBlocks(of [][]BlockLoss) ([]BlockLoss, error) {
+	mean := slices.Clone(of[0])
+	for i, blocks := range of[1:] {
+		if _, _, err := Paired(blocks, of[0], PerSymbol); err != nil {
+			return nil, fmt.Errorf("replicate %d: %w", i+1, err)
+		}
+		for j, b := range blocks {
+			mean[j].Bits += b.Bits
+		}
+	}
+	for j := range mean {
+		mean[j].Bits /= float64(len(of))
+	}
+	return mean, nil
+}
+
 // MinLag is how many blocks apart losses k steps ahead still overlap: what HAC
 // must not take for independent.
 func MinLag(k int, blocks []BlockLoss) int {

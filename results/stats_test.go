@@ -3,6 +3,8 @@ package results
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -388,5 +390,18 @@ func TestMinLag(t *testing.T) {
 	}
 	if got := MinLag(9, blocks[:1]); got != 0 {
 		t.Errorf("of one block: lag = %d, want 0", got)
+	}
+}
+
+func TestMeanBlocks(t *testing.T) {
+	a := blocksOf([]float64{1, 2, 6}, []float64{4, 4, 3})
+	b := blocksOf([]float64{3, 4, 0}, []float64{4, 4, 3})
+	got, err := MeanBlocks([][]BlockLoss{a, b})
+	want := blocksOf([]float64{2, 3, 3}, []float64{4, 4, 3})
+	if err != nil || !slices.Equal(got, want) || a[0].Bits != 1 {
+		t.Errorf("mean of %v and %v = %v, %v, want %v", a, b, got, err, want)
+	}
+	if _, err := MeanBlocks([][]BlockLoss{a, b[:2]}); err == nil || !strings.Contains(err.Error(), "replicate 1") {
+		t.Errorf("of other blocks: %v, want an error that says replicate 1", err)
 	}
 }
