@@ -5,7 +5,6 @@ import (
 	"html"
 	"math"
 	"math/rand/v2"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -21,43 +20,20 @@ import (
 // the long names that grids give, on two corpora: sweeps of training symbols
 // of four series, the first two of which follow the laws that are fitted.
 func sweepStore(t testing.TB, predictors int) *results.Store {
-	t.Helper()
-	s, err := results.Open(filepath.Join(t.TempDir(), "sweep.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	env, err := s.PutEnvironment(results.Environment{CPU: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	var cells []results.Cell
 	var outcomes []results.Outcome
 	for c, corpus := range []string{"go-source", "golden-mean"} {
-		rng := rand.New(rand.NewPCG(2, 2)) // the blocks of both
+		rng := rand.New(rand.NewPCG(2, 2)) // the same noise on both
 		for i := range predictors {
-			cell, o := sweepCell(rng, corpus, c, i, predictors)
+			cell, o := sweepCell(rng, corpus, c, i)
 			cells, outcomes = append(cells, cell), append(outcomes, o)
 		}
 	}
-	if err := s.PutExperiment(results.Experiment{Digest: "d", Name: "sweep"}, cells); err != nil {
-		t.Fatal(err)
+	failed := ""
+	if predictors > 2 {
+		failed = cells[predictors-1].PredictorName + " on go-source"
 	}
-	for i, c := range cells {
-		id, err := s.Begin(c.Key, env, "", "", 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if i == predictors-1 && predictors > 2 {
-			err = s.Fail(id, results.OutOfMem, "over 1 GiB")
-		} else {
-			err = s.Finish(id, outcomes[i])
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s
+	return storeOf(t, "sweep", cells, outcomes, failed)
 }
 
 var sweepSeries = []struct {
@@ -70,7 +46,7 @@ var sweepSeries = []struct {
 	{"transformer", func(n float64) float64 { return 1.5 + 900*math.Pow(n, -0.5) }},
 }
 
-func sweepCell(rng *rand.Rand, corpus string, c, i, predictors int) (results.Cell, results.Outcome) {
+func sweepCell(rng *rand.Rand, corpus string, c, i int) (results.Cell, results.Outcome) {
 	f := sweepSeries[i%4]
 	step := i / 4
 	symbols := int64(16384) << (2 * step)

@@ -30,8 +30,9 @@ var _ Reader = (*results.Store)(nil)
 
 // A Config is the settings of a figure, decoded from a table [plots.NAME].
 type Config interface {
-	// Draw writes NAME.svg and NAME.png into dir and returns their paths. The
-	// filter must leave one experiment. ErrEmpty says that no finished cell
+	// Draw writes NAME.svg and NAME.png into dir, and NAME.csv if the figure
+	// shows what is computed for it and nowhere stored, and returns their
+	// paths. The filter must leave one experiment. ErrEmpty says that no finished cell
 	// has what the figure shows.
 	Draw(r Reader, f results.Filter, name, dir string) ([]string, error)
 }

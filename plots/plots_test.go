@@ -64,16 +64,6 @@ var fakeHorizons = []int{1, 2, 4, 8, 16, 32}
 // fakeStore holds the made-up experiment; the transformer on the last corpus
 // has three replicates, and one cell has run out of time.
 func fakeStore(t testing.TB) *results.Store {
-	t.Helper()
-	s, err := results.Open(filepath.Join(t.TempDir(), "fake.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	env, err := s.PutEnvironment(results.Environment{CPU: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	rng := rand.New(rand.NewPCG(1, 1))
 	var cells []results.Cell
 	var outcomes []results.Outcome
@@ -94,7 +84,23 @@ func fakeStore(t testing.TB) *results.Store {
 			}
 		}
 	}
-	if err := s.PutExperiment(results.Experiment{Digest: "d", Name: "quickstart"}, cells); err != nil {
+	return storeOf(t, "quickstart", cells, outcomes, "nadaraya-watson on even")
+}
+
+// storeOf holds one experiment, all of it done but for a cell named as captions
+// do, which has run out of time.
+func storeOf(t testing.TB, name string, cells []results.Cell, outcomes []results.Outcome, failed string) *results.Store {
+	t.Helper()
+	s, err := results.Open(filepath.Join(t.TempDir(), name+".db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	env, err := s.PutEnvironment(results.Environment{CPU: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.PutExperiment(results.Experiment{Digest: "d", Name: name}, cells); err != nil {
 		t.Fatal(err)
 	}
 	for i, c := range cells {
@@ -102,7 +108,7 @@ func fakeStore(t testing.TB) *results.Store {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.PredictorName == "nadaraya-watson" && c.CorpusName == "even" {
+		if c.PredictorName+" on "+c.CorpusName == failed {
 			err = s.Fail(id, results.TimedOut, "over 60 s")
 		} else {
 			err = s.Finish(id, outcomes[i])

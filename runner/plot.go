@@ -22,8 +22,9 @@ func plotCommand(g *global) *cobra.Command {
 		Use:   "plot EXPERIMENT.toml [PLOT…]",
 		Short: "Draw the plots of an experiment again, from the database alone",
 		Long: `Plot draws the figures that the experiment's [plots] tables name, or those of them
-that are asked for, as SVG and PNG. It reads the database and computes nothing, so
-it takes a second whatever the experiment took.`,
+that are asked for, as SVG and PNG, and as CSV what a figure works out for itself, such
+as fits. It reads the database and runs no predictor, so it takes seconds whatever
+the experiment took.`,
 		Example: `  horizon plot experiments/quickstart.toml
   horizon plot experiments/quickstart.toml horizon --corpus opticks --set plots.horizon.width=8.5`,
 		Args: cobra.MinimumNArgs(1),
