@@ -94,7 +94,7 @@ var Kinds = []Kind{
 		Default: lempelziv.DefaultBlend, Tiny: lempelziv.TinyBlend},
 	{Name: "nadaraya-watson", Version: 1, Doc: "kernel smoothing over all training contexts, bandwidths by blocked cross-validation", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
-	{Name: "transformer", Version: 1, Doc: "decoder-only transformer, pre-norm, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
+	{Name: "transformer", Version: 2, Doc: "decoder-only transformer with every part a switch, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
 		Default: transformer.Default, Tiny: transformer.Tiny},
 	{Name: "mixture", Version: 1, Doc: "linear interpolation of predictors of any kinds; weights fixed, tuned, by context or Bayes'", Paper: "Jelinek & Mercer 1980; Herbster & Warmuth 1998; Khandelwal et al. 2020", Random: true,
 		Default: mixture.Default, Tiny: mixture.Tiny},

@@ -25,38 +25,23 @@ func (d dims) normalize(y, n, r, x, gain, bias []float32) {
 	C := d.C
 	for i := range r {
 		x, n, y := x[i*C:][:C], n[i*C:][:C], y[i*C:][:C]
-		mean := float32(0)
 		if d.norm == layerNormed {
-			mean = blas.Sum(x) / float32(C)
+			blas.Shift(n, x, -blas.Sum(x)/float32(C))
+		} else {
+			copy(n, x)
 		}
-		for j, v := range x {
-			n[j] = v - mean
+		r[i] = float32(1 / math.Sqrt(float64(blas.Dot(n, n))/float64(C)+normEps))
+		blas.Scale(n, r[i])
+		if len(bias) > 0 {
+			blas.MulAdd(y, n, gain, bias)
+		} else {
+			blas.Mul(y, n, gain)
 		}
-		s := float32(1 / math.Sqrt(float64(blas.Dot(n, n))/float64(C)+normEps))
-		r[i] = s
-		scaleInto(y, n, s, gain, bias)
-	}
-}
-
-// scaleInto sets n to s·n and y to n·gain + bias; no bias is 0.
-func scaleInto(y, n []float32, s float32, gain, bias []float32) {
-	if len(bias) == 0 {
-		for j, g := range gain {
-			n[j] *= s
-			y[j] = n[j] * g
-		}
-		return
-	}
-	bias = bias[:len(gain)]
-	for j, g := range gain {
-		v := n[j] * s
-		n[j] = v
-		y[j] = v*g + bias[j]
 	}
 }
 
 // normalizeBack adds the gradients with respect to x, gain and bias, given
-// dy. With e = dy·gain:
+// dy, which it uses up. With e = dy·gain:
 //
 //	dx = r·(e − mean e − n·mean(e·n))
 //
@@ -68,24 +53,16 @@ func (d dims) normalizeBack(dx, dgain, dbias, dy, n, r, gain []float32) {
 		return
 	}
 	for i, s := range r {
-		dx, dy, n := dx[i*C:][:C], dy[i*C:][:C], n[i*C:][:C]
+		dx, e, n := dx[i*C:][:C], dy[i*C:][:C], n[i*C:][:C]
 		if len(dbias) > 0 {
-			blas.Axpy(dbias, 1, dy)
+			blas.Axpy(dbias, 1, e)
 		}
-		dgain := dgain[:C]
-		var e, en float64
-		for j, v := range dy {
-			dgain[j] += v * n[j]
-			w := v * gain[j]
-			e += float64(w)
-			en += float64(w * n[j])
-		}
-		mean, along := float32(e/float64(C)), float32(en/float64(C))
-		if d.norm == rmsNormed {
-			mean = 0
-		}
-		for j, v := range dy {
-			dx[j] += s * (v*gain[j] - mean - n[j]*along)
+		blas.MulAdd(dgain, e, n, dgain)
+		blas.Mul(e, e, gain)
+		blas.Axpy(dx, s, e)
+		blas.Axpy(dx, -s*blas.Dot(e, n)/float32(C), n)
+		if d.norm == layerNormed {
+			blas.Shift(dx, dx, -s*blas.Sum(e)/float32(C))
 		}
 	}
 }

@@ -92,6 +92,30 @@ func vectorScale(n int, x *float32, alpha float32) {
 	scale256(n, x, alpha)
 }
 
+func vectorShift(n int, dst, x *float32, alpha float32) {
+	if active == avx512 {
+		shift512(n, dst, x, alpha)
+		return
+	}
+	shift256(n, dst, x, alpha)
+}
+
+func vectorMul(n int, dst, x, y *float32) {
+	if active == avx512 {
+		mul512(n, dst, x, y)
+		return
+	}
+	mul256(n, dst, x, y)
+}
+
+func vectorMulAdd(n int, dst, x, y, z *float32) {
+	if active == avx512 {
+		mulAdd512(n, dst, x, y, z)
+		return
+	}
+	mulAdd256(n, dst, x, y, z)
+}
+
 func vectorAdamW(n int, p, dp, m, v *float32, s *adamScalars) {
 	if active == avx512 {
 		adamW512(n, p, dp, m, v, s)

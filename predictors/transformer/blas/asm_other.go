@@ -13,6 +13,9 @@ func vectorGelu(n int, dst, x *float32)                           { panic("unrea
 func vectorGeluGrad(n int, dx, dy, x *float32)                    { panic("unreachable") }
 func vectorAxpy(n int, y, x *float32, alpha float32)              { panic("unreachable") }
 func vectorScale(n int, x *float32, alpha float32)                { panic("unreachable") }
+func vectorShift(n int, dst, x *float32, alpha float32)           { panic("unreachable") }
+func vectorMul(n int, dst, x, y *float32)                         { panic("unreachable") }
+func vectorMulAdd(n int, dst, x, y, z *float32)                   { panic("unreachable") }
 func vectorAdamW(n int, p, dp, m, v *float32, s *adamScalars)     { panic("unreachable") }
 func vectorSum(n int, x *float32) float32                         { panic("unreachable") }
 func vectorDot(n int, x, y *float32) float32                      { panic("unreachable") }

@@ -52,6 +52,9 @@ func main() {
 		g.geluGrad()
 		g.axpy()
 		g.scale()
+		g.shift()
+		g.mul()
+		g.mulAdd()
 		g.adamW()
 		g.sum()
 		g.dot()
@@ -618,6 +621,40 @@ func (g *gen) scale() {
 		g.load("(DI)", g.r(0), masked)
 		g.p("VMULPS %s, %s, %s", g.r(2), g.r(0), g.r(0))
 		g.store(g.r(0), "(DI)", masked)
+	})
+}
+
+func (g *gen) shift() {
+	g.text("shift", "(n int, dst, x *float32, alpha float32)", 28)
+	g.args("n:CX", "dst:DI", "x:SI")
+	g.p("VBROADCASTSS alpha+24(FP), %s", g.r(2))
+	g.each([]string{"DI", "SI"}, func(masked bool) {
+		g.load("(SI)", g.r(0), masked)
+		g.p("VADDPS %s, %s, %s", g.r(2), g.r(0), g.r(0))
+		g.store(g.r(0), "(DI)", masked)
+	})
+}
+
+func (g *gen) mul() {
+	g.text("mul", "(n int, dst, x, y *float32)", 32)
+	g.args("n:CX", "dst:DI", "x:SI", "y:DX")
+	g.each([]string{"DI", "SI", "DX"}, func(masked bool) {
+		g.load("(SI)", g.r(0), masked)
+		g.load("(DX)", g.r(1), masked)
+		g.p("VMULPS %s, %s, %s", g.r(1), g.r(0), g.r(0))
+		g.store(g.r(0), "(DI)", masked)
+	})
+}
+
+func (g *gen) mulAdd() {
+	g.text("mulAdd", "(n int, dst, x, y, z *float32)", 40)
+	g.args("n:CX", "dst:DI", "x:SI", "y:DX", "z:BX")
+	g.each([]string{"DI", "SI", "DX", "BX"}, func(masked bool) {
+		g.load("(SI)", g.r(0), masked)
+		g.load("(DX)", g.r(1), masked)
+		g.load("(BX)", g.r(2), masked)
+		g.p("VFMADD231PS %s, %s, %s", g.r(1), g.r(0), g.r(2))
+		g.store(g.r(2), "(DI)", masked)
 	})
 }
 

@@ -51,6 +51,24 @@ func scale512(n int, x *float32, alpha float32)
 func scale256(n int, x *float32, alpha float32)
 
 //go:noescape
+func shift512(n int, dst, x *float32, alpha float32)
+
+//go:noescape
+func shift256(n int, dst, x *float32, alpha float32)
+
+//go:noescape
+func mul512(n int, dst, x, y *float32)
+
+//go:noescape
+func mul256(n int, dst, x, y *float32)
+
+//go:noescape
+func mulAdd512(n int, dst, x, y, z *float32)
+
+//go:noescape
+func mulAdd256(n int, dst, x, y, z *float32)
+
+//go:noescape
 func adamW512(n int, p, dp, m, v *float32, s *adamScalars)
 
 //go:noescape

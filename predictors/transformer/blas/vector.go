@@ -99,6 +99,54 @@ func Scale(x []float32, alpha float32) {
 	}
 }
 
+// Shift sets dst[i] = x[i] + alpha. dst may be x.
+func Shift(dst, x []float32, alpha float32) {
+	sameLength("Shift", "x", len(x), len(dst))
+	if len(x) == 0 {
+		return
+	}
+	if active != generic {
+		vectorShift(len(x), &dst[0], &x[0], alpha)
+		return
+	}
+	for i, v := range x {
+		dst[i] = v + alpha
+	}
+}
+
+// Mul sets dst[i] = x[i] y[i]. dst may be x or y.
+func Mul(dst, x, y []float32) {
+	sameLength("Mul", "x", len(x), len(dst))
+	sameLength("Mul", "y", len(y), len(dst))
+	if len(x) == 0 {
+		return
+	}
+	if active != generic {
+		vectorMul(len(x), &dst[0], &x[0], &y[0])
+		return
+	}
+	for i, v := range x {
+		dst[i] = v * y[i]
+	}
+}
+
+// MulAdd sets dst[i] = x[i] y[i] + z[i]. dst may be any of them.
+func MulAdd(dst, x, y, z []float32) {
+	sameLength("MulAdd", "x", len(x), len(dst))
+	sameLength("MulAdd", "y", len(y), len(dst))
+	sameLength("MulAdd", "z", len(z), len(dst))
+	if len(x) == 0 {
+		return
+	}
+	if active != generic {
+		vectorMulAdd(len(x), &dst[0], &x[0], &y[0], &z[0])
+		return
+	}
+	for i, v := range x {
+		dst[i] = float32(v*y[i]) + z[i]
+	}
+}
+
 // reductionLanes is how many partial sums Sum and Dot keep: element i goes to
 // sum i mod 64, and the sums are then added by halves, i to i+32, i to i+16 and
 // so on. Every kernel does the same.

@@ -142,6 +142,9 @@ var elementwise = []struct {
 	{"GeluGrad in place", func(s [4][]float32) { GeluGrad(s[0], s[0], s[2]) }},
 	{"Axpy", func(s [4][]float32) { Axpy(s[0], 0.3, s[1]) }},
 	{"Scale", func(s [4][]float32) { Scale(s[0], 0.3) }},
+	{"Shift", func(s [4][]float32) { Shift(s[0], s[1], 0.7) }},
+	{"Mul", func(s [4][]float32) { Mul(s[0], s[1], s[2]) }},
+	{"MulAdd", func(s [4][]float32) { MulAdd(s[0], s[1], s[2], s[3]) }},
 	{"AdamW", func(s [4][]float32) { testAdamW.Step(s[0], s[1], s[2], s[3]) }},
 }
 
@@ -217,6 +220,28 @@ func TestAxpyScale(t *testing.T) {
 		for i, v := range numbers(2, n) {
 			if want := v * 0.3; y[i] != want {
 				t.Fatalf("scale: [%d] = %v, want %v", i, y[i], want)
+			}
+		}
+	})
+}
+
+func TestShiftMulMulAdd(t *testing.T) {
+	const n = 1000
+	eachKernel(t, func(t *testing.T) {
+		x, y, z := numbers(1, n), numbers(2, n), numbers(3, n)
+		shifted, product, sum := make([]float32, n), make([]float32, n), append([]float32(nil), z...)
+		Shift(shifted, x, 0.3)
+		Mul(product, x, y)
+		MulAdd(sum, x, y, sum) // onto one of its terms
+		for i := range x {
+			if want := x[i] + 0.3; shifted[i] != want {
+				t.Fatalf("shift: [%d] = %v, want %v", i, shifted[i], want)
+			}
+			if want := x[i] * y[i]; product[i] != want {
+				t.Fatalf("mul: [%d] = %v, want %v", i, product[i], want)
+			}
+			if want := twin(active, z[i], x[i], y[i]); sum[i] != want {
+				t.Fatalf("mulAdd: [%d] = %v, want %v", i, sum[i], want)
 			}
 		}
 	})
