@@ -11,10 +11,12 @@ import (
 // Options are what every corpus made of text has in common: how its bytes
 // become documents, symbols and parts.
 type Options struct {
-	// Unit of prediction: "byte", "rune" or "word". Words are runs of letters,
-	// marks and digits with the single space before them, runs of white space,
-	// and each other character by itself; runs are cut after 255 bytes. One
-	// after another they give back the text.
+	// Unit of prediction: "byte", "rune", "word" or "bpe". Words are runs of
+	// letters, marks and digits with the single space before them, runs of
+	// white space, and each other character by itself; runs are cut after 255
+	// bytes. Units of "bpe" are bytes and frequent strings of them, learned from
+	// the training part (see bpe.go); split and max_symbols then count bytes.
+	// One after another, units give back the text.
 	Unit string `toml:"unit"`
 	// Alphabet is "full": all 256 bytes, or the runes and words of the training
 	// part and one symbol <unk> for the others. Or it is "seen": the bytes or
@@ -30,7 +32,8 @@ type Options struct {
 	// and line ends dropped; or "abc": each tune is a document, from its X: line on.
 	Format string `toml:"format"`
 	// Vocabulary caps the number of word types, taken from the training part by
-	// frequency; 0 takes all of them, up to 65,535.
+	// frequency; 0 takes all of them, up to 65,535. Of "bpe" it is the number of
+	// tokens, 257 to 65,535; fewer if no pair occurs twice any more.
 	Vocabulary int `toml:"vocabulary"`
 	// Unknown says how an <unk> counts in bits per byte: "spell" adds the cost
 	// of spelling it (see speller), "refuse" makes the cost of a part with an
@@ -47,7 +50,7 @@ func defaults() Options {
 // Validate checks ranges and combinations.
 func (o *Options) Validate() error {
 	err := first(
-		oneOf("unit", o.Unit, "byte", "rune", "word"),
+		oneOf("unit", o.Unit, "byte", "rune", "word", "bpe"),
 		oneOf("alphabet", o.Alphabet, "full", "seen"),
 		o.Split.Validate(),
 		atLeast("max_symbols", o.MaxSymbols, 0),
@@ -58,8 +61,10 @@ func (o *Options) Validate() error {
 	switch {
 	case err != nil:
 		return err
-	case o.Unit == "word" && o.Alphabet == "seen":
-		return fmt.Errorf("alphabet = \"seen\", want \"full\" where unit = \"word\"")
+	case o.Unit == "bpe" && o.Vocabulary <= 256:
+		return fmt.Errorf("vocabulary = %d, want 257 to %d where unit = \"bpe\": the bytes are 256", o.Vocabulary, MaxAlphabet-1)
+	case (o.Unit == "word" || o.Unit == "bpe") && o.Alphabet == "seen":
+		return fmt.Errorf("alphabet = \"seen\", want \"full\" where unit = %q", o.Unit)
 	case o.Separator != "" && o.Format != "plain":
 		return fmt.Errorf("separator = %q, want none where format = %q", o.Separator, o.Format)
 	}
@@ -107,7 +112,7 @@ func (o *Options) corpus(ctx context.Context, s source) (*Corpus, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	coded, err := o.encode(tokens, at[0], at[1])
+	coded, err := o.encode(tokens, at[:])
 	if err != nil {
 		return nil, err
 	}

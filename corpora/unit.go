@@ -27,7 +27,7 @@ const maxRun = 255
 // tokenize cuts each document by itself.
 func tokenize(t text, unit string) (*tokens, error) {
 	out := &tokens{unit: unit, text: t.bytes, n: len(t.bytes), ends: t.ends}
-	if unit == "byte" {
+	if unit == "byte" || unit == "bpe" { // encodeBPE joins bytes once it knows the parts
 		return out, nil
 	}
 	next := runeWidth
@@ -137,17 +137,22 @@ func (t *tokens) offset(i int) int {
 // docEnd is where the document of token i ends, in tokens.
 func (t *tokens) docEnd(i int) int { return t.ends[sort.SearchInts(t.ends, i+1)] }
 
-// encode chooses the alphabet, from the training part [a, b) unless it is to
-// be what is seen, and gives every token its symbol.
-func (o *Options) encode(t *tokens, a, b int) (*coded, error) {
+// encode chooses the alphabet, from the training part [at[0], at[1]) unless it
+// is to be what is seen, and gives every token its symbol. If that changes what
+// the tokens are, the ends of the parts, at, move with them.
+func (o *Options) encode(t *tokens, at []int) (*coded, error) {
 	if t.unit == "byte" {
 		return encodeBytes(t, o.Alphabet == "seen"), nil
 	}
+	a, b := at[0], at[1]
 	if o.Alphabet == "seen" {
 		a, b = 0, t.n
 	}
 	if a == b {
 		return nil, fmt.Errorf("split.train = 0, want a training part where unit = %q: its alphabet comes from there (or alphabet = \"seen\")", t.unit)
+	}
+	if t.unit == "bpe" {
+		return encodeBPE(t, at, o.Vocabulary), nil
 	}
 	c := &coded{tokens: t, alphabet: Alphabet{Unit: t.unit, Unknown: -1}}
 	seen := t.count(a, b)
