@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -22,7 +23,7 @@ type Against struct {
 	Score        string   `toml:"score"`         // bits_per_byte or bits_per_symbol
 	Horizon      int      `toml:"horizon"`       // k: the loss k steps ahead instead; 0 is the score
 	Scale        string   `toml:"scale"`         // of the amounts: linear, log, or auto: log over more than a decade
-	Sweep        []string `toml:"sweep"`         // grid keys whose points a line joins; none is what the axis shows
+	Sweep        []string `toml:"sweep"`         // globs of grid keys whose points a line joins; none is what the axis shows
 	Frontier     bool     `toml:"frontier"`      // nothing else is both cheaper and better
 	FitLog       []string `toml:"fit_log"`       // globs of series fitted by h + c/log2 n
 	FitPower     []string `toml:"fit_power"`     // globs of series fitted by L + b n^-beta, of those left
@@ -60,13 +61,15 @@ func (a *Against) draw(r Reader, f results.Filter, name, dir string) ([]string, 
 	if err != nil {
 		return nil, err
 	}
-	g := s.group(x.key, a.Sweep)
+	g := s.group(x, a.Sweep)
 	var panels []*againstPanel
 	var lines [][]track
 	var free []string
 	for _, corpus := range s.corpora() {
 		p := newAgainstPanel(s, g, corpus, x, y, a)
-		free = append(free, p.free...)
+		if len(p.free) > 0 {
+			free = append(free, strings.Join(p.free, ", ")+" on "+corpus)
+		}
 		if len(p.sweeps) == 0 {
 			continue
 		}
@@ -136,11 +139,11 @@ func newAgainstPanel(s *scene, g grouping, corpus string, x *abscissa, y *losses
 		at[name] = s.meanAt(corpus, name, x)
 	}
 	p.log = a.Scale == "log" || a.Scale == "auto" && spansDecade(scores, at, x.key == "")
-	by := map[string]*sweep{}
+	by, free := map[string]*sweep{}, map[string][]string{}
 	for _, v := range scores {
 		n := at[v.name]
 		if math.IsNaN(n) || math.IsInf(n, 0) || n <= 0 && (p.log || x.key == "") {
-			p.free = append(p.free, v.name+" on "+corpus)
+			free[g.of[v.name]] = append(free[g.of[v.name]], v.name)
 			continue
 		}
 		name := g.of[v.name]
@@ -150,8 +153,12 @@ func newAgainstPanel(s *scene, g grouping, corpus string, x *abscissa, y *losses
 		by[name].add(v, n)
 	}
 	for _, name := range g.order {
-		if by[name] != nil {
+		switch {
+		case by[name] != nil:
 			p.sweeps = append(p.sweeps, *by[name])
+			p.free = append(p.free, free[name]...)
+		case free[name] != nil:
+			p.free = append(p.free, name) // the whole of it
 		}
 	}
 	return p
@@ -223,9 +230,19 @@ func (p *againstPanel) plot(label string) *plot.Plot {
 		out.X.Scale, out.X.Tick.Marker = plot.LogScale{}, logTicks{}
 	} else {
 		out.X.Min, out.X.Max = padded(out.X.Min, out.X.Max, 0.07)
+		if p.whole() {
+			out.X.Tick.Marker = wholeTicks{}
+		}
 	}
 	out.Add(grid{x: true, y: true}, p)
 	return out
+}
+
+// whole reports whether all places are whole numbers, as orders are.
+func (p *againstPanel) whole() bool {
+	return !slices.ContainsFunc(p.sweeps, func(w sweep) bool {
+		return slices.ContainsFunc(w.at, func(x float64) bool { return x != math.Round(x) })
+	})
 }
 
 // Plot implements plot.Plotter.

@@ -99,8 +99,8 @@ func TestAgainstAxes(t *testing.T) {
 		config Config
 		want   []string
 	}{
-		{against(func(c *Against) { c.X = "gamma" }), []string{"gamma", "0.01 0.1 1", "large-lempel-ziv/budget.symbols=16384", "large-lempel-ziv/budget.symbols=65536"}},
-		{against(func(c *Against) { c.X, c.Sweep = "gamma", []string{"budget*"} }), []string{"gamma", "0.01 0.1 1", "large-lempel-ziv modified-kneser-ney"}},
+		{against(func(c *Against) { c.X = "gamma" }), []string{"gamma", "0.01 0.1 1", "large-lempel-ziv/symbols=16384", "large-lempel-ziv/symbols=65536"}},
+		{against(func(c *Against) { c.X, c.Sweep = "gamma", []string{"sym*"} }), []string{"gamma", "0.01 0.1 1", "large-lempel-ziv modified-kneser-ney"}},
 		{against(func(c *Against) { c.X, c.Scale = "budget.symbols", "linear" }), []string{"budget.symbols", "0 50000 100000"}},
 		{against(func(c *Against) { c.Score, c.X = "bits_per_symbol", "train_ops" }), []string{"bits per symbol", "training operations", "1M 2M 5M 10M"}},
 		{against(func(c *Against) { c.Horizon, c.X = 4, "cpu_s" }), []string{"loss 4 steps ahead (bits per symbol)", "processor time (s)"}},
@@ -111,6 +111,10 @@ func TestAgainstAxes(t *testing.T) {
 				t.Errorf("%+v does not say %q: %s", c.config, w, text)
 			}
 		}
+	}
+	text, _ := says(t, fakeStore(t), against(func(c *Against) { c.X, c.Corpus = "train_s", "opticks" }))
+	if w := "Without a place on the horizontal axis: uniform, gzip, bzip2, xz on opticks."; !strings.Contains(text, w) {
+		t.Errorf("against seconds: %s, want %q", text, w)
 	}
 	_, err := against(func(c *Against) { c.X = "ops_per_symbol" }).Draw(s, results.Filter{}, "fig", t.TempDir())
 	if !errors.Is(err, ErrEmpty) {
@@ -129,24 +133,34 @@ func TestParameter(t *testing.T) {
 }
 
 func TestSeriesName(t *testing.T) {
+	symbols, bytes := &abscissa{bound: "symbols"}, &abscissa{bound: "model_bytes"}
+	key := func(k string) *abscissa { return &abscissa{key: k} }
 	for _, c := range []struct {
-		predictor, key string
-		sweep          []string
-		want           string
+		predictor string
+		x         *abscissa
+		sweep     []string
+		want      string
 	}{
-		{"kn", "", nil, "kn"},
-		{"kn/order=3", "", nil, "kn"},
-		{"kn/order=3,budget.symbols=1000", "", nil, "kn/order=3"},
-		{"kn/order=3,delta=0.5", "delta", nil, "kn/order=3"},
-		{"kn/order=3,delta=0.5", "gamma", nil, "kn/order=3,delta=0.5"},
-		{"kn/order=3,delta=0.5", "", []string{"o*"}, "kn/delta=0.5"},
-		{"kn/list=1,2,delta=0.5", "", []string{"delta"}, "kn/list=1,2"},
-		{"kn/base=a/b,delta=0.5", "delta", nil, "kn/base=a/b"},
+		{"kn", symbols, nil, "kn"},
+		{"kn/order=3", symbols, nil, "kn"},
+		{"kn/order=3,symbols=1000", symbols, nil, "kn/order=3"},
+		{"kn/order=3,symbols=1000", bytes, nil, "kn/order=3"},
+		{"kn/model_bytes=64,symbols=1000", bytes, nil, "kn/symbols=1000"},
+		{"kn/order=3,symbols=1000", key("budget.symbols"), nil, "kn/order=3"},
+		{"kn/order=3,delta=0.5", key("delta"), nil, "kn/order=3"},
+		{"kn/order=3,delta=0.5", key("gamma"), nil, "kn/order=3,delta=0.5"},
+		{"kn/order=3,delta=0.5", symbols, []string{"o*"}, "kn/delta=0.5"},
+		{"kn/list=1,2,delta=0.5", symbols, []string{"delta"}, "kn/list=1,2"},
+		{"kn/base=a/b,delta=0.5", key("delta"), nil, "kn/base=a/b"},
+		{"source/symbols=9,order=3", key("order"), nil, "source/symbols=9"}, // a parameter, no bound
 	} {
 		series, _, _ := strings.Cut(c.predictor, "/")
 		row := results.LeaderboardRow{ID: results.ID{Predictor: c.predictor}, Series: series}
-		if got := seriesName(row, c.key, c.sweep); got != c.want {
-			t.Errorf("series of %s against %q, swept %v: %s, want %s", c.predictor, c.key, c.sweep, got, c.want)
+		if series == "kn" {
+			row.Budget = results.Bounds{Symbols: 1000, ModelBytes: 64}
+		}
+		if got := seriesName(row, c.x, c.sweep); got != c.want {
+			t.Errorf("series of %s on %+v, swept %v: %s, want %s", c.predictor, c.x, c.sweep, got, c.want)
 		}
 	}
 }
@@ -195,7 +209,7 @@ func TestCrowdRecedes(t *testing.T) {
 
 func TestElide(t *testing.T) {
 	sty := textStyle(tickSize, black)
-	const name = "large-lempel-ziv/budget.symbols=16384"
+	const name = "large-lempel-ziv/symbols=16384"
 	if got := elide(name, sty, sty.Width(name)); got != name {
 		t.Errorf("elided to %q though there is room", got)
 	}
@@ -223,7 +237,7 @@ func TestLags(t *testing.T) {
 		t.Errorf("lines = %+v, want that of the corpus, without the zero", p.lines)
 	}
 	text, _ := says(t, sweepStore(t, 4), &Lags{Common: Common{Width: 17.5}, Prefix: "beta_", Label: "weight", Panels: "predictor", Scale: "log", Values: "log"})
-	for _, w := range []string{"weight", "go-source golden-mean", "1 2 5 10", "transformer/budget.symbols=16384"} {
+	for _, w := range []string{"weight", "go-source golden-mean", "1 2 5 10", "transformer/symbols=16384"} {
 		if !strings.Contains(text, w) {
 			t.Errorf("the figure does not say %q: %s", w, text)
 		}
@@ -234,8 +248,8 @@ func TestLags(t *testing.T) {
 // paired differences, here much narrower than the losses'.
 func TestIncrementsTable(t *testing.T) {
 	c := DefaultIncrements().(*Increments)
-	c.Corpus, c.Predictors = "go-source", []string{"large-lempel-ziv/budget.symbols=16384", "large-lempel-ziv/budget.symbols=65536", "large-lempel-ziv/budget.symbols=262144"}
-	c.References = []string{"modified-kneser-ney/budget.symbols=262144"}
+	c.Corpus, c.Predictors = "go-source", []string{"large-lempel-ziv/symbols=16384", "large-lempel-ziv/symbols=65536", "large-lempel-ziv/symbols=262144"}
+	c.References = []string{"modified-kneser-ney/symbols=262144"}
 	for _, horizon := range []int{0, 4} {
 		c.Horizon = horizon
 		_, files := says(t, sweepStore(t, 12), c)

@@ -49,6 +49,7 @@ func amountNames() string {
 type abscissa struct {
 	label string
 	key   string // of the parameter; "" for an amount
+	bound string // on the amount, in budgets; "" if there is none
 	at    map[results.ID]float64
 }
 
@@ -57,7 +58,10 @@ type abscissa struct {
 func newAbscissa(r Reader, s *scene, x string) (*abscissa, error) {
 	out := &abscissa{at: map[results.ID]float64{}}
 	if a, ok := amountOf(x); ok {
-		out.label = a.label
+		out.label, out.bound = a.label, strings.TrimPrefix(a.name, "train_")
+		if a.name != "train_symbols" {
+			out.bound = a.name
+		}
 		rows, err := r.Costs(s.filter)
 		for _, row := range rows {
 			out.at[row.ID] = a.of(row)

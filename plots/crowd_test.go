@@ -50,7 +50,7 @@ func sweepCell(rng *rand.Rand, corpus string, c, i int) (results.Cell, results.O
 	f := sweepSeries[i%4]
 	step := i / 4
 	symbols := int64(16384) << (2 * step)
-	name := fmt.Sprintf("%s/budget.symbols=%d", f.table, symbols)
+	name := fmt.Sprintf("%s/symbols=%d", f.table, symbols)
 	cell := fakeCell(fake{name: name}, corpus, min(c, 1), 0)
 	cell.Predictor.Kind = f.table
 	cell.Predictor.Params = fmt.Sprintf(`{"budget":{"symbols":%d},"gamma":%v,"name":"x"}`, symbols, math.Pow(10, float64(-step)))
@@ -187,7 +187,7 @@ func widened(k Kind, width float64) Config {
 	case *Against:
 		f.Width, f.FitLog, f.FitPower, f.Frontier = width, []string{"large*"}, []string{"*"}, true
 	case *Increments:
-		f.Width, f.References = width, []string{"modified-kneser-ney/budget.symbols=16384"}
+		f.Width, f.References = width, []string{"modified-kneser-ney/symbols=16384"}
 	case *Lags:
 		f.Width = width
 	case *Pareto:
@@ -202,7 +202,7 @@ func TestGoldenSweep(t *testing.T) {
 	s := sweepStore(t, 20)
 	names := func(table string) (out []string) {
 		for _, n := range []int{16384, 65536, 262144, 1048576, 4194304} {
-			out = append(out, fmt.Sprintf("%s/budget.symbols=%d", table, n))
+			out = append(out, fmt.Sprintf("%s/symbols=%d", table, n))
 		}
 		return out
 	}

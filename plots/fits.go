@@ -183,7 +183,9 @@ func (d fitted) tell() string {
 	return fmt.Sprintf("%s on %s: %s", d.series, d.corpus, strings.Join(params, ", "))
 }
 
-func short(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
+func short(v float64) string {
+	return strings.ReplaceAll(strconv.FormatFloat(v, 'g', 4, 64), "-", "−")
+}
 
 // number writes a figure in full, and none as nothing.
 func number(v float64) string {

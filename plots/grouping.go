@@ -8,22 +8,23 @@ import (
 )
 
 // A grouping says which predictors are points of one series: those of a table
-// of the experiment that differ in the swept keys of its grid only.
+// of the experiment that differ in what is swept only.
 type grouping struct {
 	of    map[string]string // series by name of the predictor
 	order []string          // series by first place in the plan
 }
 
 // group joins predictors into series. Swept are the keys that fit the globs;
-// without any, the parameter that is the axis or, against an amount, the keys
-// under budget, or all if there are none. A series' look follows its place
-// among the series, that of no sweep the figures' without series.
-func (s *scene) group(key string, sweep []string) grouping {
+// without any, the parameter or the amount that is the axis; of an amount that
+// nothing bounds, all bounds, or all keys if there are none. A series' look
+// follows its place among the series, which is its place among the predictors
+// if nothing is swept.
+func (s *scene) group(x *abscissa, sweep []string) grouping {
 	g := grouping{of: map[string]string{}}
 	others := 0
 	for _, row := range s.plan {
 		own := s.name(row.ID)
-		name := seriesName(row, key, sweep) + strings.TrimPrefix(own, row.Predictor)
+		name := seriesName(row, x, sweep) + strings.TrimPrefix(own, row.Predictor)
 		g.of[own] = name
 		if slices.Contains(g.order, name) {
 			continue
@@ -42,26 +43,57 @@ func (s *scene) group(key string, sweep []string) grouping {
 }
 
 // seriesName is the table and the values of the grid that are not swept.
-func seriesName(row results.LeaderboardRow, key string, sweep []string) string {
+func seriesName(row results.LeaderboardRow, x *abscissa, sweep []string) string {
 	values := gridValues(strings.TrimPrefix(strings.TrimPrefix(row.Predictor, row.Series), "/"))
-	budget := slices.ContainsFunc(values, isBudget)
-	values = slices.DeleteFunc(values, func(v string) bool {
-		k, _, _ := strings.Cut(v, "=")
-		switch {
-		case len(sweep) > 0:
-			return slices.ContainsFunc(sweep, func(glob string) bool { return matches(glob, k) })
-		case key != "":
-			return k == key
-		}
-		return !budget || isBudget(v)
-	})
+	swept := sweptBy(row, values, x, sweep)
+	values = slices.DeleteFunc(values, func(v string) bool { return swept(keyOf(v)) })
 	if len(values) == 0 {
 		return row.Series
 	}
 	return row.Series + "/" + strings.Join(values, ",")
 }
 
-func isBudget(value string) bool { return strings.HasPrefix(value, "budget.") }
+func sweptBy(row results.LeaderboardRow, values []string, x *abscissa, sweep []string) func(key string) bool {
+	bounds := boundsOf(row)
+	isAxis := func(key string) bool {
+		return key == x.key || slices.Contains(bounds, key) && ("budget."+key == x.key || key == x.bound)
+	}
+	switch has := func(is func(string) bool) bool {
+		return slices.ContainsFunc(values, func(v string) bool { return is(keyOf(v)) })
+	}; {
+	case len(sweep) > 0:
+		return func(key string) bool {
+			return slices.ContainsFunc(sweep, func(glob string) bool { return matches(glob, key) })
+		}
+	case x.key != "" || has(isAxis):
+		return isAxis
+	case has(func(key string) bool { return slices.Contains(bounds, key) }):
+		return func(key string) bool { return slices.Contains(bounds, key) }
+	}
+	return func(string) bool { return true }
+}
+
+// boundsOf lists the bounds on a predictor's training, as names of predictors
+// have them.
+func boundsOf(row results.LeaderboardRow) (out []string) {
+	for _, b := range []struct {
+		name string
+		set  bool
+	}{
+		{"symbols", row.Budget.Symbols > 0}, {"model_bytes", row.Budget.ModelBytes > 0},
+		{"train_seconds", row.Budget.Seconds > 0}, {"train_ops", row.Budget.Ops > 0},
+	} {
+		if b.set {
+			out = append(out, b.name)
+		}
+	}
+	return out
+}
+
+func keyOf(value string) string {
+	key, _, _ := strings.Cut(value, "=")
+	return key
+}
 
 // gridValues splits "order=2,name=a" at the commas before keys.
 func gridValues(label string) []string {

@@ -173,7 +173,7 @@ func (h *horizonPanel) plot() *plot.Plot {
 	}
 	p.Y.Min, p.Y.Max = padded(lo, hi, 0.05)
 	first, last := float64(h.ks[0]), float64(h.ks[len(h.ks)-1])
-	room := math.Pow(max(last/first, 2), 0.06)
+	room := math.Pow(max(last/first, 2), 0.06+0.008*float64(len(h.inFront(h.lines)))) // marks stand side by side
 	p.X.Min, p.X.Max = first/room, last*room
 	p.X.Scale = plot.LogScale{}
 	var ticks []plot.Tick

@@ -82,11 +82,11 @@ func (n *Increments) known(s *scene) error {
 }
 
 func (n *Increments) caption(panels []*rungsPanel) string {
-	text := "Right: the loss; what the step changes, with the 95% interval of the paired difference; its share of the gap to the "
+	text := "Right: the loss; what the step changes, with the 95% interval of the paired difference; its share of the gap to "
 	if len(n.References) > 0 {
 		text += n.References[0] + ". Dotted: references, with their difference from the last step."
 	} else {
-		text += "last step."
+		text += "the last step."
 	}
 	if slices.ContainsFunc(panels, func(p *rungsPanel) bool { return !math.IsNaN(p.floor) }) {
 		text += " Dashed: the least there can be."

@@ -399,6 +399,7 @@ func TestTicks(t *testing.T) {
 		{900, 6e5, true, "1k 10k 100k"},
 		{0.9, 11, true, "1 2 5 10"},
 		{2e-4, 3e3, true, "0.01 1 100"},
+		{2e-7, 3e-3, true, "1e−6 1e−5 0.0001 0.001"},
 	} {
 		if got := labels(c.lo, c.hi, c.log); got != c.want {
 			t.Errorf("ticks of [%v, %v], log %v: %s, want %s", c.lo, c.hi, c.log, got, c.want)

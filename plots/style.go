@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -272,7 +273,7 @@ func (logTicks) Ticks(lo, hi float64) []plot.Tick {
 	return ts
 }
 
-// shortNumber writes 20000 as 20k.
+// shortNumber writes 20000 as 20k, and 0.00001 as 1e−5.
 func shortNumber(v float64) string {
 	for _, u := range []struct {
 		unit   float64
@@ -281,6 +282,10 @@ func shortNumber(v float64) string {
 		if v >= u.unit*(1-1e-9) {
 			return strconv.FormatFloat(v/u.unit, 'g', 3, 64) + u.suffix
 		}
+	}
+	if v > 0 && v < 1e-4*(1-1e-9) {
+		digits, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, 64), "e-")
+		return digits + "e−" + strings.TrimLeft(exponent, "0")
 	}
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
