@@ -60,6 +60,12 @@ func (u uniform) State(b []byte) []byte { return b }
 
 func (u uniform) Bytes() int64 { return 0 }
 
+// Ops is a division a symbol.
+func (u uniform) Ops() (train, perSymbol float64) { return 0, 1 }
+
+// Evidence is none: all is prior.
+func (u uniform) Evidence() predictors.Evidence { return predictors.Evidence{Fallback: 1} }
+
 // WriteTo writes nothing.
 func (u uniform) WriteTo(io.Writer) (int64, error) { return 0, nil }
 

@@ -67,6 +67,22 @@ func (p *unigram) Learn(x predictors.Symbol) {
 	p.total++
 }
 
+// SetBudget refuses fewer bytes than the counts take.
+func (p *unigram) SetBudget(b predictors.Budget) error {
+	return predictors.FixedBytes("unigram", p.Bytes(), b)
+}
+
+// Ops are two counts written for each symbol learned; Prob reads two, adds
+// twice, multiplies and divides.
+func (f *frequencies) Ops() (train, perSymbol float64) { return 2 * float64(f.total), 6 }
+
+// Evidence is every position alike, but for what δ adds.
+func (f *frequencies) Evidence() predictors.Evidence {
+	var n predictors.Nest
+	n.Add(float64(f.total)/(float64(f.total)+f.delta*float64(len(f.n))), float64(f.total))
+	return n.Evidence(0)
+}
+
 // PredictAhead is the same law at every distance.
 func (p *unigram) PredictAhead(ps [][]float64, _ []int) (dropped float64, ok bool) {
 	for _, q := range ps {

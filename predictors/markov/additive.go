@@ -92,6 +92,27 @@ func (p *additive) Fork() predictors.Predictor { return &additive{p.fork(), p.m,
 // one that was never seen.
 func (p *additive) State(b []byte) []byte { return append(p.walk.State(b), byte(p.depth)) }
 
+// Full reports that the strings take more than the budget. Without back-off no
+// string can be left out, so the order has to do.
+func (p *additive) Full() bool {
+	if p.budget == 0 || p.Bytes() <= p.budget {
+		return false
+	}
+	p.tighten()
+	return p.Bytes() > p.budget
+}
+
+// Shrink makes the longest n-gram one symbol shorter.
+func (p *additive) Shrink() bool {
+	if p.n == 1 {
+		return false
+	}
+	p.m.n--
+	p.walk = newWalk(p.m.ngrams)
+	p.Reset()
+	return true
+}
+
 // context is h, or nil if it was never seen.
 func (p *additive) context() *fan {
 	if h := &p.nodes.at(p.node).fan; p.length == p.depth && h.total > 0 {
@@ -133,6 +154,10 @@ func (p *additive) counts(x predictors.Symbol) (count, total uint32) {
 
 // Tune chooses δ.
 func (p *additive) Tune(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	if p.budget > 0 {
+		p.tighten()
+		p.watched = true
+	}
 	if !p.m.open {
 		return nil
 	}
@@ -229,10 +254,24 @@ func (p *additive) WriteTo(w io.Writer) (int64, error) { return predictors.Write
 
 // ReadFrom replaces them.
 func (p *additive) ReadFrom(r io.Reader) (int64, error) {
-	return predictors.ReadArchive(r, p.m.fields)
+	n, err := predictors.ReadArchive(r, p.m.fields)
+	if len(p.past) > p.n-1 || cap(p.past) > p.n { // of a longer order
+		p.past = make([]uint32, 0, p.n)
+	}
+	return n, err
 }
 
 func (m *pseudocounts) fields(a *predictors.Archive) {
+	order := uint8(m.n)
+	predictors.Value(a, &order)
+	if a.Reading() && a.Err() == nil && int(order) != m.n { // a budget made it shorter
+		if order < 1 || int(order) > m.n {
+			a.Fail(fmt.Errorf("additive: saved order = %d, want 1 to %d", order, m.n))
+			return
+		}
+		m.n = int(order)
+		m.clear()
+	}
 	m.ngrams.fields(a)
 	delta := m.delta
 	predictors.Value(a, &delta)

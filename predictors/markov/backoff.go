@@ -52,13 +52,30 @@ func (p *backoff) Learn(x predictors.Symbol) {
 
 // Tune has nothing to choose: it is the end of training.
 func (p *backoff) Tune(ctx context.Context, _ predictors.Data, _ func(predictors.Progress)) error {
+	*p.laidWeights = laidWeights{}
+	p.cut(p)
 	p.lay()
 	return ctx.Err()
+}
+
+func (p *backoff) interpolates() bool { return false }
+
+func (p *backoff) own(k int, c, count uint32) float64 { return kept(count, &p.d[k]) / p.z(k, c) }
+
+func (p *backoff) back(k int, c uint32) float64 {
+	_, alpha := p.weigh(k, c)
+	if alpha == 0 { // all were seen: what one would get that was not
+		return 1 / p.z(k, c)
+	}
+	return alpha
 }
 
 func (p *backoff) lay() {
 	p.settle()
 	*p.laidWeights = laidWeights{}
+	if !p.layable(16 * int64(p.short.size())) {
+		return
+	}
 	length := p.lengths()
 	zs, alphas := make([]float64, len(length)), make([]float64, len(length))
 	for c, l := range length {
@@ -129,10 +146,10 @@ func (p *backoff) Prob(x predictors.Symbol) float64 {
 // kept is what remains of a count.
 func kept(count uint32, d *discounts) float64 { return float64(count) - d.of(count) }
 
-// free is Σ_x D(a(hx)), what is set free.
-func (p *backoff) free(k int, h *node) float64 {
-	d := &p.d[k]
-	sum := float64(d[1]*float64(h.once)) + float64(d[2]*float64(h.twice))
+// free is Σ_x D(a(hx)), what is set free, and with it what was cut.
+func (p *backoff) free(k int, c uint32) float64 {
+	h, d := p.nodes.at(c), &p.d[k]
+	sum := float64(d[1]*float64(h.once)) + float64(d[2]*float64(h.twice)) + float64(p.missing(c))
 	if h.more == 0 {
 		return sum
 	}
@@ -158,10 +175,10 @@ func (p *backoff) z(k int, c uint32) float64 {
 	total := float64(h.total)
 	switch d := &p.d[k]; {
 	case int(h.kinds()) == p.a:
-		return total - p.free(k, h)
+		return total - p.free(k, c)
 	case d[1]*float64(h.once)+d[2]*float64(h.twice) > 0: // some is free: no need to know how much
 		return total
-	case p.free(k, h) == 0:
+	case p.free(k, c) == 0:
 		return total + 1
 	default:
 		return total
@@ -175,7 +192,7 @@ func (p *backoff) weigh(k int, c uint32) (z, alpha float64) {
 		return p.zs[c], p.alphas[c]
 	}
 	h := p.nodes.at(c)
-	free := p.free(k, h)
+	free := p.free(k, c)
 	switch {
 	case int(h.kinds()) == p.a:
 		return float64(h.total) - free, 0
@@ -225,7 +242,7 @@ func (p *backoff) Bytes() int64 { return p.ngrams.Bytes() + 8*int64(cap(p.zs)+ca
 // ReadFrom replaces the n-grams; the model is as at the end of training.
 func (p *backoff) ReadFrom(r io.Reader) (int64, error) {
 	n, err := p.ngrams.ReadFrom(r)
-	if err == nil {
+	if *p.laidWeights = (laidWeights{}); err == nil && !p.bare {
 		p.lay()
 	}
 	return n, err

@@ -113,6 +113,8 @@ func innerConfig(smoothing string, order int) (predictors.Config, error) {
 // An ngramKind is what all the n-gram kinds can do.
 type ngramKind interface {
 	predictors.Predictor
+	predictors.Budgeter
+	predictors.OpCounter
 	predictors.Learner
 	predictors.Prober
 	predictors.Sizer
@@ -150,6 +152,34 @@ func (p *cache) Learn(x predictors.Symbol) {
 
 func (p *cache) Fork() predictors.Predictor {
 	return &cache{inner: p.inner.Fork().(ngramKind), cacheShares: p.cacheShares, recent: p.recent.fork()}
+}
+
+// SetBudget leaves the other kind the bytes that the shares do not take.
+func (p *cache) SetBudget(b predictors.Budget) error {
+	if b.ModelBytes > 0 {
+		b.ModelBytes = max(1, b.ModelBytes-p.sharesBytes())
+	}
+	return p.inner.SetBudget(b)
+}
+
+// Full is the other kind's.
+func (p *cache) Full() bool {
+	s, ok := p.inner.(predictors.Shrinker)
+	return ok && s.Full()
+}
+
+// Shrink shrinks the other kind.
+func (p *cache) Shrink() bool {
+	s, ok := p.inner.(predictors.Shrinker)
+	return ok && s.Shrink()
+}
+
+// Ops are the other kind's, and for each order of the cache a count in it and
+// two steps of the mixture: how often its context came lately depends on the
+// text.
+func (p *cache) Ops() (train, perSymbol float64) {
+	train, perSymbol = p.inner.Ops()
+	return train, perSymbol + 6*float64(len(p.lambda))
 }
 
 // Predict writes P as one factor on p_0 and one on each C_k: unrolled,
@@ -269,7 +299,9 @@ func (p *cache) Describe() map[string]float64 {
 }
 
 // Bytes counts the other kind and λ; the cache is state.
-func (p *cache) Bytes() int64 { return p.inner.Bytes() + 8*int64(cap(p.lambda)) }
+func (p *cache) Bytes() int64 { return p.inner.Bytes() + p.sharesBytes() }
+
+func (s *cacheShares) sharesBytes() int64 { return 8 * int64(cap(s.lambda)) }
 
 // WriteTo writes the other kind and λ.
 func (p *cache) WriteTo(w io.Writer) (int64, error) {

@@ -105,10 +105,18 @@ func (m *bucketed) bin(h *fan) int {
 // edge is the least number of a bin.
 func edge(bin int) float64 { return math.Float64frombits(uint64(bin+1023<<2) << 50) }
 
-func (m *bucketed) weight(k int, h *fan) float64 { return m.lambda[k*bins+m.bin(h)] }
+func (m *bucketed) weight(k int, h *fan, _ uint32) float64 { return m.lambda[k*bins+m.bin(h)] }
 
 func (p *jelinekMercer) Fork() predictors.Predictor {
 	return &jelinekMercer{interpolated{p.fork(), p.lambda}, p.m}
+}
+
+// SetBudget leaves the n-grams the bytes that λ does not take.
+func (p *jelinekMercer) SetBudget(b predictors.Budget) error {
+	if b.ModelBytes > 0 {
+		b.ModelBytes = max(1, b.ModelBytes-8*int64(cap(p.m.lambda)))
+	}
+	return p.ngrams.SetBudget(b)
 }
 
 // A level is one context of a held-out symbol.
@@ -125,6 +133,7 @@ const (
 // Tune estimates λ.
 func (p *jelinekMercer) Tune(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
 	m := p.m
+	p.cut(p)
 	levels, ends := p.held(d.Valid)
 	if len(ends) == 0 {
 		return ctx.Err()
@@ -138,8 +147,8 @@ func (p *jelinekMercer) Tune(ctx context.Context, d predictors.Data, report func
 	}
 	last := math.Inf(-1)
 	for m.rounds = 1; m.rounds <= 200; m.rounds++ {
-		if err := ctx.Err(); err != nil {
-			return err
+		if ctx.Err() != nil {
+			break
 		}
 		likelihood := m.reestimate(levels, ends) / float64(len(ends))
 		report(predictors.Progress{Stage: "tune", Done: int64(m.rounds)})
@@ -151,7 +160,7 @@ func (p *jelinekMercer) Tune(ctx context.Context, d predictors.Data, report func
 	for i, b := range bucket {
 		m.lambda[i] = m.lambda[b]
 	}
-	return nil
+	return ctx.Err()
 }
 
 // held lists, for the first symbols of docs, the levels from the shortest

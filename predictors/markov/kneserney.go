@@ -130,13 +130,26 @@ func (p *kneserNey) Learn(x predictors.Symbol) {
 
 // Tune has nothing to choose: it is the end of training.
 func (p *kneserNey) Tune(ctx context.Context, _ predictors.Data, _ func(predictors.Progress)) error {
+	*p.laid = laid{}
+	p.cut(p)
 	p.lay()
 	return ctx.Err()
 }
 
+func (p *kneserNey) interpolates() bool { return true }
+
+func (p *kneserNey) own(k int, c, count uint32) float64 {
+	return share(1, count, &p.d[k], p.nodes.at(c).total)
+}
+
+func (p *kneserNey) back(k int, c uint32) float64 { return p.gamma(c, &p.d[k]) }
+
 // lay goes from the shortest strings to the longest.
 func (p *kneserNey) lay() {
 	p.settle()
+	if !p.layable(8 * int64(p.short.size()+p.long.size())) {
+		return
+	}
 	length := p.lengths()
 	p.up, p.upLong = huge(make([]float64, len(length))), huge(make([]float64, p.long.size()))
 	p.up[0] = 1 / float64(p.a)
@@ -154,16 +167,16 @@ func (p *kneserNey) lay() {
 
 // interpolate is p(x; h) for string g = hx of k symbols, that of h'x known.
 func (p *kneserNey) interpolate(k int, g uint32) float64 {
-	s, d := p.gram(k, g), &p.d[k]
-	h := p.nodes.at(p.entry(k, g).parent)
+	s, d, c := p.gram(k, g), &p.d[k], p.entry(k, g).parent
+	h := p.nodes.at(c)
 	lower := p.up[s.suffix]
 	switch {
 	case h.total == 0:
 		return lower
 	case s.count == 0:
-		return h.gamma(d) * lower
+		return p.gamma(c, d) * lower
 	}
-	return share(1, s.count, d, h.total) + float64(h.gamma(d)*lower)
+	return share(1, s.count, d, h.total) + float64(p.gamma(c, d)*lower)
 }
 
 // Predict adds up the orders from the longest down, as Prob does: the weight
@@ -182,7 +195,7 @@ func (p *kneserNey) Predict(probs []float64) {
 				}
 				g = e.sibling
 			}
-			weight = float64(weight * h.gamma(d))
+			weight = float64(weight * p.gamma(c, d))
 		}
 		c = h.suffix
 	}
@@ -212,7 +225,7 @@ func (p *kneserNey) Prob(x predictors.Symbol) float64 {
 			if count > 0 {
 				prob += share(weight, count, d, h.total)
 			}
-			weight = float64(weight * h.gamma(d))
+			weight = float64(weight * p.gamma(c, d))
 		}
 		c = h.suffix
 	}
@@ -232,10 +245,11 @@ func share(weight float64, count uint32, d *discounts, total uint32) float64 {
 	return float64(weight * ((float64(count) - d.of(count)) / float64(total)))
 }
 
-// gamma is γ(h), the mass that discounting sets free.
-func (f *fan) gamma(d *discounts) float64 {
+// gamma is γ(h), the mass that discounting sets free, and with it what was cut.
+func (m *ngrams) gamma(c uint32, d *discounts) float64 {
+	f := &m.nodes.at(c).fan
 	free := float64(d[1]*float64(f.once)) + float64(d[2]*float64(f.twice)) + float64(d[3]*float64(f.more))
-	return free / float64(f.total)
+	return (free + float64(m.missing(c))) / float64(f.total)
 }
 
 // Describe names the discounts of each order, D1_5 being D₁ of 5-grams, and
@@ -259,7 +273,7 @@ func (p *kneserNey) Bytes() int64 {
 // ReadFrom replaces the n-grams; the model is as at the end of training.
 func (p *kneserNey) ReadFrom(r io.Reader) (int64, error) {
 	n, err := p.ngrams.ReadFrom(r)
-	if err == nil {
+	if *p.laid = (laid{}); err == nil && !p.bare {
 		p.lay()
 	}
 	return n, err

@@ -33,6 +33,22 @@ import (
 
 const maxOrder = 64
 
+// Operations. Learning visits a string of each length on its way: the entry
+// that finds it, its count, its context's sums, the tally of counts, and the
+// link; a new string is entered, linked from its context and from above. Prob
+// reads as many at each length and does about eight floating-point operations,
+// at all n lengths if every context was seen.
+const (
+	perLevel  = 5
+	perString = 3
+	perShare  = 8
+)
+
+// Ops counts what Learn did, and bounds Prob and Observe.
+func (m *ngrams) Ops() (train, perSymbol float64) {
+	return m.work, float64(m.n) * (perLevel + perShare)
+}
+
 func checkOrder(kind string, order, alphabet int) error {
 	if err := predictors.CheckAlphabet(kind, alphabet); err != nil {
 		return err
@@ -134,6 +150,13 @@ func (w *walk) Learn(x predictors.Symbol) {
 	if w.past == nil {
 		panic("markov: a fork does not learn")
 	}
+	if w.watched && !w.frozen {
+		w.watch()
+	}
+	if w.frozen {
+		w.recognize(x)
+		return
+	}
 	if w.length < len(w.past) {
 		w.node, w.length = w.enter(w.past), len(w.past)
 	}
@@ -151,6 +174,9 @@ func (w *walk) Learn(x predictors.Symbol) {
 		}
 		if longest == 0 {
 			longest = g
+		}
+		if w.work += perLevel; fresh {
+			w.work += perString
 		}
 		first := w.count(k, c, g)
 		if k == 1 || !first && !w.raw {
@@ -238,6 +264,14 @@ type ngrams struct {
 	seen   []tally     // by order
 	d      []discounts // by order; follow from seen where not stale
 	stale  uint64      // bit k−1: seen[k] has changed since d[k] was computed
+
+	budget  int64    // bytes; 0 for no bound
+	watched bool     // trained: what is learned from now on may not exceed the budget
+	looked  int      // symbols learned since
+	frozen  bool     // no string is added any more
+	bare    bool     // nothing is laid up
+	lost    []uint32 // of each context's total, what was cut; nil for nothing
+	work    float64  // operations of learning
 }
 
 func (m *ngrams) clear() {
@@ -248,6 +282,7 @@ func (m *ngrams) clear() {
 	m.leaves.push(gram{})
 	m.seen, m.d = make([]tally, m.n+1), make([]discounts, m.n+1)
 	m.stale = ^uint64(0) >> (64 - m.n)
+	m.watched, m.frozen, m.bare, m.lost = false, false, false, nil
 	m.settle()
 	if !m.raw && m.n > 1 {
 		m.add(1, 0, mark)
@@ -400,8 +435,11 @@ func (m *ngrams) lengths() []uint8 {
 
 // Bytes counts n-grams, hash slots and discounts.
 func (m *ngrams) Bytes() int64 {
-	return m.short.bytes() + m.long.bytes() + m.nodes.bytes() + m.leaves.bytes() +
-		int64(cap(m.seen))*int64(unsafe.Sizeof(tally{})) + int64(cap(m.d))*int64(unsafe.Sizeof(discounts{}))
+	return m.short.bytes() + m.long.bytes() + m.nodes.bytes() + m.leaves.bytes() + 4*int64(cap(m.lost)) + m.fixed()
+}
+
+func (m *ngrams) fixed() int64 {
+	return int64(cap(m.seen))*int64(unsafe.Sizeof(tally{})) + int64(cap(m.d))*int64(unsafe.Sizeof(discounts{}))
 }
 
 // Describe counts the n-grams.
@@ -421,11 +459,12 @@ func (m *ngrams) fields(a *predictors.Archive) {
 	}
 	m.columns(a, &m.short, func(g uint32) *gram { return &m.nodes.at(g).gram }, func(s gram) { m.nodes.push(node{gram: s}) })
 	m.columns(a, &m.long, m.leaves.at, m.leaves.push)
+	seen := m.bounds(a)
 	if !a.Reading() {
 		return
 	}
 	if a.Err() == nil {
-		if err := m.rebuild(); err != nil {
+		if err := m.rebuild(seen); err != nil {
 			a.Fail(err)
 		}
 	}
@@ -463,7 +502,7 @@ func (m *ngrams) columns(a *predictors.Archive, t *table, at func(uint32) *gram,
 
 // rebuild derives child lists, sums and discounts from the n-grams, and
 // refuses n-grams that are no trie of this order and alphabet.
-func (m *ngrams) rebuild() error {
+func (m *ngrams) rebuild(seen []uint64) error {
 	if !m.raw && m.n > 1 && (m.short.size() < 2 || m.short.keys.at(1).symbol != mark) {
 		return fmt.Errorf("markov: the saved n-grams lack the start mark: want a model of order %d", m.n)
 	}
@@ -495,6 +534,9 @@ func (m *ngrams) rebuild() error {
 			}
 		}
 	}
+	if err := m.recall(seen); err != nil {
+		return err
+	}
 	m.stale = ^uint64(0) >> (64 - m.n)
 	m.settle()
 	return nil
@@ -504,17 +546,8 @@ func (m *ngrams) rebuild() error {
 func (m *ngrams) recount(k int, c, g uint32) {
 	count, f := m.gram(k, g).count, m.nodes.at(c)
 	f.total += count
-	switch count {
-	case 0:
-		return
-	case 1:
-		f.once++
-	case 2:
-		f.twice++
-	default:
-		f.more++
-	}
-	if count < 7 {
+	f.tally(count)
+	if count > 0 && count < 7 {
 		m.seen[k][count]++
 	}
 }

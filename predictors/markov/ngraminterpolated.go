@@ -1,6 +1,10 @@
 package markov
 
-import "horizon/predictors"
+import (
+	"context"
+
+	"horizon/predictors"
+)
 
 // Interpolation of relative frequencies: with h' the context without its
 // oldest symbol,
@@ -13,10 +17,36 @@ import "horizon/predictors"
 // jelinekmercer.go.
 type interpolated struct {
 	walk
-	lambda func(k int, h *fan) float64 // of the contexts of k-grams
+	lambda func(k int, h *fan, lost uint32) float64 // of the contexts of k-grams, lost what was cut of a(h·)
 }
 
 func (p *interpolated) Fork() predictors.Predictor { return &interpolated{p.fork(), p.lambda} }
+
+// Tune has nothing to choose: it is the end of training.
+func (p *interpolated) Tune(ctx context.Context, _ predictors.Data, _ func(predictors.Progress)) error {
+	p.cut(p)
+	return ctx.Err()
+}
+
+func (p *interpolated) interpolates() bool { return true }
+
+func (p *interpolated) own(k int, c, count uint32) float64 {
+	h := p.nodes.at(c)
+	return p.lambda(k, &h.fan, p.missing(c)) / float64(h.total) * float64(count)
+}
+
+func (p *interpolated) back(k int, c uint32) float64 {
+	h := p.nodes.at(c)
+	return p.rest(c, h, p.lambda(k, &h.fan, p.missing(c)))
+}
+
+// rest is 1 − λ(h), and with it what was cut of λ(h).
+func (p *interpolated) rest(c uint32, h *node, lambda float64) float64 {
+	if p.lost == nil {
+		return 1 - lambda
+	}
+	return 1 - lambda*(1-float64(p.lost[c])/float64(h.total))
+}
 
 func (p *interpolated) Predict(probs []float64) {
 	clear(probs)
@@ -24,14 +54,14 @@ func (p *interpolated) Predict(probs []float64) {
 	for k := p.length + 1; k >= 1; k-- {
 		h := p.nodes.at(c)
 		if h.total > 0 {
-			lambda := p.lambda(k, &h.fan)
+			lambda := p.lambda(k, &h.fan, p.missing(c))
 			unit := weight * lambda / float64(h.total)
 			for g := h.first; g != 0; {
 				s, e := p.gram(k, g), p.entry(k, g)
 				probs[e.symbol] += float64(unit * float64(s.count))
 				g = e.sibling
 			}
-			weight *= 1 - lambda
+			weight *= p.rest(c, h, lambda)
 		}
 		c = h.suffix
 	}
@@ -51,9 +81,9 @@ func (p *interpolated) Prob(x predictors.Symbol) float64 {
 			count, g = s.count, s.suffix
 		}
 		if h.total > 0 {
-			lambda := p.lambda(k, &h.fan)
+			lambda := p.lambda(k, &h.fan, p.missing(c))
 			prob += float64(weight * lambda / float64(h.total) * float64(count))
-			weight *= 1 - lambda
+			weight *= p.rest(c, h, lambda)
 		}
 		c = h.suffix
 	}

@@ -35,7 +35,8 @@ func (c *WittenBellConfig) New(env predictors.Env) (predictors.Predictor, error)
 	return &interpolated{newWalk(m), newVariety}, nil
 }
 
-// newVariety is λ of method C: a new symbol is as likely as they have been.
-func newVariety(_ int, h *fan) float64 {
-	return float64(h.total) / float64(h.total+h.kinds())
+// newVariety is λ of method C: a new symbol is as likely as they have been. What
+// a budget cut counts as so many different symbols: most were seen once.
+func newVariety(_ int, h *fan, lost uint32) float64 {
+	return float64(h.total) / float64(h.total+h.kinds()+lost)
 }

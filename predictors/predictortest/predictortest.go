@@ -54,6 +54,9 @@ var Checks = []Check{
 	{"state", "equal states predict alike, now and later", state},
 	{"empty-training", "no training data is no reason to panic", emptyTraining},
 	{"documents", "any number of documents, short ones too, may be learned", documents},
+	{"budget", "bounds on bytes, symbols, seconds and operations are kept, or refused with the reason", budget},
+	{"operations", "operations are counted, more of them for more work", operations},
+	{"evidence", "what a prediction is said to rest on is possible, and asking for it changes nothing", evidence},
 	{"not-below-entropy", "nobody beats the entropy of a known source by more than luck", notBelowEntropy},
 	{"near-entropy", "the loss on an order-1 source is nearer its entropy rate than that of single symbols", nearEntropy},
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -126,6 +127,45 @@ func (b scoring) PredictAhead(ps [][]float64, ks []int) (float64, bool) {
 	return 0, b.broken == "ahead"
 }
 
+// witnessing keeps budgets, counts and says what it rests on, or does not.
+type witnessing struct{ *bigram }
+
+func (b witnessing) Fork() predictors.Predictor { return witnessing{b.bigram.Fork().(*bigram)} }
+
+func (b witnessing) SetBudget(v predictors.Budget) error {
+	if b.broken == "budget" {
+		return errors.New("no")
+	}
+	return predictors.FixedBytes("a bigram", b.Bytes(), v)
+}
+
+func (b witnessing) Learn(x symbol) {
+	b.steps++
+	b.bigram.Learn(x)
+}
+
+func (b witnessing) Ops() (train, perSymbol float64) {
+	n := 0.0
+	for _, c := range b.counts {
+		n += float64(c)
+	}
+	if b.broken == "operations" {
+		return 5000 - n, 1
+	}
+	return n, 1
+}
+
+func (b witnessing) Evidence() predictors.Evidence {
+	if b.broken == "evidence" {
+		b.at = b.a
+	}
+	v := predictors.Evidence{Match: 1, Effective: 3, Fallback: math.NaN()}
+	if b.at == b.a {
+		v.Match = 0
+	}
+	return v
+}
+
 // deaf learns but will not stop; liar claims a better loss than it can code.
 type deaf struct{ *bigram }
 
@@ -157,6 +197,7 @@ func kindOf(broken string, wrap func(*bigram) predictors.Predictor) catalog.Kind
 func plain(b *bigram) predictors.Predictor  { return b }
 func scored(b *bigram) predictors.Predictor { return scoring{b} }
 func fitted(b *bigram) predictors.Predictor { return deaf{b} }
+func proved(b *bigram) predictors.Predictor { return witnessing{b} }
 
 // failures names the checks that fail for a kind.
 func failures(k catalog.Kind, a int) (names []string) {
@@ -171,6 +212,7 @@ func failures(k catalog.Kind, a int) (names []string) {
 func TestSoundPredictorPasses(t *testing.T) {
 	Run(t, kindOf("", plain))
 	Run(t, kindOf("", scored))
+	Run(t, kindOf("", proved))
 }
 
 func TestSuiteNoticesWhatIsBroken(t *testing.T) {
@@ -181,6 +223,7 @@ func TestSuiteNoticesWhatIsBroken(t *testing.T) {
 		{"sums-to-one", plain}, {"predict-is-pure", plain}, {"no-allocation", plain}, {"reset", plain},
 		{"observe-never-learns", plain}, {"same-seed", plain}, {"fork", plain}, {"state", plain}, {"save-load", plain},
 		{"score-equals-predict", scored}, {"no-look-ahead", scored}, {"ahead", scored}, {"cancel", fitted},
+		{"budget", proved}, {"operations", proved}, {"evidence", proved},
 	} {
 		t.Run(c.broken, func(t *testing.T) {
 			if got := failures(kindOf(c.broken, c.wrap), 5); !slices.Contains(got, c.broken) {
