@@ -342,7 +342,7 @@ func (p *Mixture) Ops() (train, perSymbol float64) {
 func (p *Mixture) SetBudget(b predictors.Budget) error {
 	for k, part := range p.parts {
 		if _, ok := part.(predictors.Budgeter); !ok && b.ModelBytes > 0 {
-			return fmt.Errorf("mixture: parts.%s: cannot bound its model to a number of bytes", p.names[k])
+			return fmt.Errorf("mixture: model_bytes = %d: parts.%s cannot bound its model", b.ModelBytes, p.names[k])
 		}
 	}
 	p.budget = b
@@ -351,7 +351,7 @@ func (p *Mixture) SetBudget(b predictors.Budget) error {
 
 // Bytes are the parts' and the weights'.
 func (p *Mixture) Bytes() int64 {
-	n := 8 * int64(cap(p.weights)+cap(p.cuts)+cap(p.average)+cap(p.prior))
+	n := p.ownBytes()
 	for _, part := range p.parts {
 		size, err := predictors.Size(part)
 		if err != nil {
@@ -360,6 +360,11 @@ func (p *Mixture) Bytes() int64 {
 		n += size
 	}
 	return n
+}
+
+// ownBytes are the weights'.
+func (p *Mixture) ownBytes() int64 {
+	return 8 * int64(cap(p.weights)+cap(p.cuts)+cap(p.average)+cap(p.prior))
 }
 
 // Describe reports the weights (averages over the validation part, of

@@ -32,10 +32,7 @@ func (p *Mixture) Fit(ctx context.Context, d predictors.Data, report func(predic
 			m.Stage, m.Metric = stage+m.Stage, "" // a part's learning curve is not ours
 			report(m)
 		}
-		if err := p.allot(k, part); err != nil {
-			return partError(p.names[k], err)
-		}
-		if err := predictors.Train(ctx, part, predictors.Data{Train: d.Train, Valid: d.Valid}, own); err != nil {
+		if err := predictors.Train(ctx, part, predictors.Data{Train: d.Train, Valid: d.Valid, Budget: p.allot(k)}, own); err != nil {
 			return fmt.Errorf("mixture: parts.%s: %w", p.names[k], err)
 		}
 	}
@@ -49,13 +46,15 @@ func (p *Mixture) Fit(ctx context.Context, d predictors.Data, report func(predic
 	return ctx.Err()
 }
 
-// allot gives part k its share of what the budget has left.
-func (p *Mixture) allot(k int, part predictors.Predictor) error {
-	b, ok := part.(predictors.Budgeter)
-	if !ok || p.budget == (predictors.Budget{}) {
-		return nil
+// allot is part k's share of what the budget has left.
+func (p *Mixture) allot(k int) predictors.Budget {
+	if p.budget == (predictors.Budget{}) {
+		return p.budget
 	}
 	left := p.budget
+	if left.ModelBytes > 0 {
+		left.ModelBytes = max(left.ModelBytes-p.ownBytes(), 1)
+	}
 	share := float64(len(p.parts) - k)
 	for _, done := range p.parts[:k] {
 		if size, err := predictors.Size(done); err == nil && left.ModelBytes > 0 {
@@ -69,7 +68,7 @@ func (p *Mixture) allot(k int, part predictors.Predictor) error {
 	left.ModelBytes = int64(math.Ceil(float64(left.ModelBytes) / share))
 	left.TrainOps /= share
 	left.TrainSeconds /= float64(len(p.parts)) // what those before used is not known
-	return b.SetBudget(left)
+	return left
 }
 
 // A sample is what the parts said of the validation part.
