@@ -161,6 +161,10 @@ type copyExperts struct {
 	squares float64      // Σ (L r)²
 	longest int
 	weight  [expertCount]float64 // v
+
+	// What Prob found last, for the Observe that follows it.
+	asked int // 1 + the symbol, or 0
+	gave  [expertCount]float64
 }
 
 // Reset forgets the walk.
@@ -191,17 +195,27 @@ func (p *copyExperts) Learn(x predictors.Symbol) {
 }
 
 func (p *copyExperts) pass(x predictors.Symbol, learns bool) {
-	context := p.base.prob(x)
+	p.ask(x)
 	p.at = (p.at + copyLongest - 1) % copyLongest
-	p.said[contextExpert][p.at] = math.Log(context)
-	p.said[localExpert][p.at] = math.Log(p.local(x, context))
-	p.said[copyExpert][p.at] = math.Log(p.copied(x, context))
+	for j, law := range p.gave {
+		p.said[j][p.at] = math.Log(law)
+	}
 	p.move(x, learns)
 	if len(p.recent) > 0 {
 		p.recent[p.heard%len(p.recent)] = x
 	}
 	p.heard++
 	p.listen()
+}
+
+// ask sets what the three give x.
+func (p *copyExperts) ask(x predictors.Symbol) {
+	if p.asked == int(x)+1 {
+		return
+	}
+	context := p.base.prob(x)
+	p.gave = [expertCount]float64{context, p.local(x, context), p.copied(x, context)}
+	p.asked = int(x) + 1
 }
 
 // local is the law of the symbols that followed the last one lately, the
@@ -243,6 +257,7 @@ func (p *copyExperts) copied(x predictors.Symbol, context float64) float64 {
 
 // listen hears every copy expert and weighs the three.
 func (p *copyExperts) listen() {
+	p.asked = 0
 	p.votes, p.total, p.squares, p.longest = p.votes[:0], 0, 0, 0
 	p.hear(&p.forward)
 	p.hear(&p.backward)
@@ -330,13 +345,10 @@ func (p *copyExperts) vote(x predictors.Symbol, likelihood, rate float64) {
 
 // Prob is P(x).
 func (p *copyExperts) Prob(x predictors.Symbol) float64 {
-	context := p.base.prob(x)
-	sum := float64(p.weight[contextExpert] * context)
-	if p.weight[localExpert] > 0 {
-		sum += float64(p.weight[localExpert] * p.local(x, context))
-	}
-	if p.weight[copyExpert] > 0 {
-		sum += float64(p.weight[copyExpert] * p.copied(x, context))
+	p.ask(x)
+	sum := 0.0
+	for j, law := range p.gave {
+		sum += float64(p.weight[j] * law)
 	}
 	return sum
 }
