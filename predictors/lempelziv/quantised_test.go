@@ -186,19 +186,9 @@ func TestQuantisedFindsKinds(t *testing.T) {
 	}
 	exact := quantTrained(t, &QuantisedConfig{Order: 3}, a, d)
 	test := quantText(rng, 3000)
-	if coarse, fine := approxBits(p, test), approxBits(exact, test); coarse > fine-0.02 {
+	if coarse, fine := meanLoss(p, test), meanLoss(exact, test); coarse > fine-0.02 {
 		t.Errorf("3 classes: %.4f bits, exact contexts %.4f; want the classes 0.02 better", coarse, fine)
 	}
-}
-
-func approxBits(p predictors.Predictor, xs symbols) float64 {
-	p.Reset()
-	bits, sum := make([]float64, len(xs)), 0.0
-	predictors.Score(p, bits, nil, xs)
-	for _, b := range bits {
-		sum += b
-	}
-	return sum / float64(len(bits))
 }
 
 // quantLikelihood is the objective of the classes, from its definition.
@@ -262,7 +252,7 @@ func TestQuantisedWeightsAreBest(t *testing.T) {
 	p := quantTrained(t, &QuantisedConfig{Order: 3}, 9, predictors.Data{Train: []symbols{quantText(rng, 2000)}, Valid: []symbols{valid}}).(*quantised)
 	prior := newQuantTable(p.order)
 	objective := func() float64 {
-		sum := -approxBits(p, valid) * float64(len(valid)) * math.Ln2
+		sum := -meanLoss(p, valid) * float64(len(valid)) * math.Ln2
 		for b, l := range p.table {
 			sum += 2*prior[b]*math.Log(l) + 2*(1-prior[b])*math.Log(1-l)
 		}
@@ -320,7 +310,7 @@ func TestApproximateBudgets(t *testing.T) {
 			if size > limit || size < limit*85/100 {
 				t.Errorf("%s: %d bytes, want at most %d and 85%% of it", name, size, limit)
 			}
-			bits := approxBits(p, test)
+			bits := meanLoss(p, test)
 			if bits > last {
 				t.Errorf("%s: %.4f bits in %d bytes, %.4f in fewer", name, bits, limit, last)
 			}
@@ -371,7 +361,7 @@ func approxSaved(t *testing.T, p predictors.Predictor, c predictors.Config, a in
 		bad[i*len(bad)/40] ^= 0x55
 		r, _ := c.New(predictors.Env{Alphabet: a})
 		if predictors.Load(bytes.NewReader(bad), r) == nil {
-			approxBits(r, symbols{0, 1, 2, 3, 0, 1, 2, 3})
+			meanLoss(r, symbols{0, 1, 2, 3, 0, 1, 2, 3})
 		}
 	}
 	return q
@@ -408,30 +398,4 @@ func TestQuantisedRefusals(t *testing.T) {
 			t.Errorf("%+v is accepted", c)
 		}
 	}
-}
-
-func BenchmarkQuantised(b *testing.B) {
-	xs, a := corporatest.Packed(b, "shakespeare/tinyshakespeare.txt")
-	c := DefaultQuantised()
-	b.Run("learn", func(b *testing.B) {
-		for b.Loop() {
-			p, _ := c.New(predictors.Env{Alphabet: a})
-			for _, x := range xs[:200_000] {
-				p.(predictors.Learner).Learn(x)
-			}
-		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/200_000, "ns/symbol")
-	})
-	b.Run("score", func(b *testing.B) {
-		approxBenchmark(b, quantTrained(b, c, a, predictors.Data{Train: []symbols{xs[:900_000]}, Valid: []symbols{xs[900_000:1_000_000]}}), xs[1_000_000:1_050_000])
-	})
-}
-
-func approxBenchmark(b *testing.B, p predictors.Predictor, xs symbols) {
-	bits := make([]float64, len(xs))
-	for b.Loop() {
-		p.Reset()
-		predictors.Score(p, bits, nil, xs)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(xs)), "ns/symbol")
 }
