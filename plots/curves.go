@@ -75,7 +75,7 @@ func newCurvesPanel(s *scene, corpus, metric string, rows []results.CurveRow) *c
 	byCell := map[int]*track{}
 	var cells []int
 	for _, row := range rows {
-		if row.Corpus != corpus || row.Metric != metric || row.Symbols <= 0 || math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
+		if row.Corpus != corpus || !slices.Contains(s.order, s.name(row.ID)) || row.Metric != metric || row.Symbols <= 0 || math.IsNaN(row.Value) || math.IsInf(row.Value, 0) {
 			continue // a logarithmic axis has no place for 0 symbols
 		}
 		l := byCell[row.Ordinal]

@@ -21,7 +21,7 @@ type scene struct {
 	board  []results.LeaderboardRow // of the filter, by place in the plan
 	looks  map[string]look          // by series name
 	names  map[string]string        // names, one for each predictor and mode
-	order  []string                 // series names by first place in the plan
+	order  []string                 // names of what is shown, by first place in the plan
 	coder  map[string]bool          // of series names
 	notes  []string
 }
@@ -67,8 +67,10 @@ func newScene(r Reader, c Common, f results.Filter) (*scene, error) {
 				s.looks[name] = lookOf(others)
 				others++
 			}
-			s.order = append(s.order, name)
 			s.coder[name] = row.Coder
+			if c.shows(row.Predictor) {
+				s.order = append(s.order, name)
+			}
 		}
 	}
 	if s.board, err = r.Leaderboard(f); err != nil {
@@ -99,6 +101,9 @@ func (s *scene) noteMissing(r Reader) error {
 	if err != nil {
 		return err
 	}
+	rows = slices.DeleteFunc(rows, func(row results.MissingRow) bool {
+		return !slices.Contains(s.order, s.names[row.Predictor+"\x00"+row.Mode])
+	})
 	slices.SortStableFunc(rows, func(a, b results.MissingRow) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
 	var groups []string
 	for i, row := range rows {

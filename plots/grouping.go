@@ -21,20 +21,24 @@ type grouping struct {
 // if nothing is swept.
 func (s *scene) group(x *abscissa, sweep []string) grouping {
 	g := grouping{of: map[string]string{}}
-	others := 0
+	shown, others := slices.Clone(s.order), 0
+	looked := map[string]bool{}
 	for _, row := range s.plan {
 		own := s.name(row.ID)
 		name := seriesName(row, x, sweep) + strings.TrimPrefix(own, row.Predictor)
 		g.of[own] = name
-		if slices.Contains(g.order, name) {
-			continue
+		if !looked[name] {
+			looked[name], s.looks[name], s.coder[name] = true, oracleLook, row.Coder
+			if row.Kind != oracleKind {
+				s.looks[name] = lookOf(others)
+				others++
+			}
 		}
-		g.order = append(g.order, name)
-		s.looks[name], s.coder[name] = oracleLook, row.Coder
-		if row.Kind != oracleKind {
-			s.looks[name] = lookOf(others)
-			others++
+		if slices.Contains(shown, own) && !slices.Contains(g.order, name) {
+			g.order = append(g.order, name)
 		}
+	}
+	for _, name := range g.order {
 		if !slices.Contains(s.order, name) {
 			s.order = append(s.order, name)
 		}

@@ -11,6 +11,7 @@ package plots
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"horizon/results"
 )
@@ -61,12 +62,18 @@ var Kinds = []Kind{
 
 // Common is what every figure may be told.
 type Common struct {
-	Corpus    string  `toml:"corpus"`    // glob; "" is all
-	Predictor string  `toml:"predictor"` // glob; "" is all
-	Mode      string  `toml:"mode"`      // glob; "" is all
-	Title     string  `toml:"title"`     // above the panels; "" is none
-	Width     float64 `toml:"width"`     // cm: 8.5 is a column, 17.5 a page
-	Height    float64 `toml:"height"`    // cm; 0 is what the panels need
+	Corpus    string   `toml:"corpus"`    // glob; "" is all
+	Predictor string   `toml:"predictor"` // glob; "" is all
+	Only      []string `toml:"only"`      // globs of predictors, where one will not do; none is all
+	Mode      string   `toml:"mode"`      // glob; "" is all
+	Title     string   `toml:"title"`     // above the panels; "" is none
+	Width     float64  `toml:"width"`     // cm: 8.5 is a column, 17.5 a page
+	Height    float64  `toml:"height"`    // cm; 0 is what the panels need
+}
+
+// shows reports whether a predictor is among those asked for.
+func (c Common) shows(predictor string) bool {
+	return len(c.Only) == 0 || slices.ContainsFunc(c.Only, func(glob string) bool { return matches(glob, predictor) })
 }
 
 // filter narrows f by the figure's own globs.

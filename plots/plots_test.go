@@ -289,6 +289,25 @@ func TestLooksStay(t *testing.T) {
 	}
 }
 
+// A figure may be told which predictors to show: no others are drawn or named,
+// and what is missing of others is not.
+func TestOnly(t *testing.T) {
+	s := fakeStore(t)
+	only := Common{Width: 17.5, Only: []string{"kn*", "transformer"}}
+	for _, c := range []Config{&Bits{only}, &Horizon{Common: only}, &Curves{Common: only, Metric: "valid_bits"}, &Pareto{only, "train_s"},
+		&Against{Common: only, X: "train_symbols", Score: "bits_per_byte", Scale: "auto"}, &Increments{Common: only, Score: "bits_per_byte"}} {
+		text, _ := says(t, s, c)
+		for name, want := range map[string]bool{"kneser-ney": true, "transformer": true, "lz78": false, "gzip": false, "nadaraya": false, "oracle": false} {
+			if got := strings.Contains(text, name); got != want {
+				t.Errorf("%T of kn* and transformer names %s: %v, want %v", c, name, got, want)
+			}
+		}
+	}
+	if _, err := (&Lags{Common: only, Prefix: "beta_", Panels: "corpus", Scale: "log", Values: "log"}).Draw(s, results.Filter{}, "fig", t.TempDir()); !errors.Is(err, ErrEmpty) {
+		t.Errorf("lags of what has none: %v, want ErrEmpty", err)
+	}
+}
+
 func TestLooksDiffer(t *testing.T) {
 	seen := map[string]int{}
 	for i := range 252 {
