@@ -24,11 +24,6 @@ var variants = []struct {
 	{"linear-endless", func(c *transformer.Config) {
 		c.Attention, c.Positions, c.Tied, c.Recurrent = "linear", "none", false, "endless"
 	}},
-	{"bilinear-relative", func(c *transformer.Config) { c.Attention, c.Positions = "bilinear", "relative" }},
-	{"epanechnikov-sinusoidal", func(c *transformer.Config) { c.Attention, c.Positions = "epanechnikov", "sinusoidal" }},
-	{"lag-without-feed-forward", func(c *transformer.Config) {
-		c.Attention, c.Positions, c.FeedForward, c.Steps, c.Width = "lag", "none", 0, 120, 32
-	}},
 }
 
 func TestConformance(t *testing.T) {

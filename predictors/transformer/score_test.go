@@ -19,16 +19,22 @@ func randomSymbols(n, A int, rng *rand.Rand) []predictors.Symbol {
 	return xs
 }
 
-var scoringShapes = []struct {
-	cfg Config
-	A   int
-}{
-	{Config{Layers: 2, Heads: 2, Width: 12, Window: 9, Stride: 4, Tied: true}, 5},
-	{Config{Layers: 2, Heads: 1, Width: 16, Window: 2*strip + 7, Stride: strip + 3}, 3},
-	{Config{Layers: 1, Heads: 4, Width: 8, Window: 6, Stride: 6, Tied: true}, 7},
-	{Config{Layers: 1, Heads: 2, Width: 8, Window: 6, Stride: 1}, 2},
-	{Config{Layers: 1, Heads: 1, Width: 8, Window: 1, Stride: 1}, 4},
-	{Config{Layers: 1, Heads: 1, Width: 20, Window: 50, Stride: 49}, 1},
+var scoringShapes = append([]shape{
+	{Config{Layers: 2, Heads: 2, Width: 12, Window: 9, Stride: 4, Tied: true, FeedForward: 4, Biases: true}, 5, nil},
+	{Config{Layers: 2, Heads: 1, Width: 16, Window: 2*strip + 7, Stride: strip + 3, FeedForward: 4, Biases: true}, 3, nil},
+	{Config{Layers: 1, Heads: 4, Width: 8, Window: 6, Stride: 6, Tied: true, FeedForward: 4, Biases: true}, 7, nil},
+	{Config{Layers: 1, Heads: 2, Width: 8, Window: 6, Stride: 1, FeedForward: 4, Biases: true}, 2, nil},
+	{Config{Layers: 1, Heads: 1, Width: 8, Window: 1, Stride: 1, FeedForward: 4, Biases: true}, 4, nil},
+	{Config{Layers: 1, Heads: 1, Width: 20, Window: 50, Stride: 49, FeedForward: 4, Biases: true}, 1, nil},
+}, scoredVariants()...)
+
+// scoredVariants are the variants with windows that overlap.
+func scoredVariants() (out []shape) {
+	for _, s := range variants() {
+		s.cfg.Stride = 2
+		out = append(out, s)
+	}
+	return out
 }
 
 // each scores xs symbol by symbol, through Predict.
