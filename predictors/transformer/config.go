@@ -42,6 +42,10 @@ type Config struct {
 	WeightDecay     float64 `toml:"weight_decay"`      // of matrices, decoupled
 	Clip            float64 `toml:"clip"`              // largest norm of the gradient
 	ValidEvery      int     `toml:"valid_every"`       // steps between looks at the validation sample
+
+	// Learning on while predicting (prequential mode); see online.go.
+	OnlineEvery int     `toml:"online_every"` // symbols between two steps, 1 to window
+	OnlineRate  float64 `toml:"online_rate"`  // learning rate
 }
 
 // Default is a model for texts of half a megabyte or so that trains in about
@@ -57,6 +61,7 @@ func Default() predictors.Config {
 		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500,
+		OnlineEvery: 32, OnlineRate: 1e-3,
 	}
 }
 
@@ -67,6 +72,7 @@ func Tiny() predictors.Config {
 		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
+		OnlineEvery: 8, OnlineRate: 1e-3,
 	}
 }
 
@@ -94,6 +100,7 @@ func (c *Config) check() error {
 		{"steps", c.Steps, 1, 1 << 30},
 		{"warmup", c.Warmup, 0, max(c.Steps, 1)},
 		{"valid_every", c.ValidEvery, 1, 1 << 30},
+		{"online_every", c.OnlineEvery, 1, max(c.Window, 1)},
 	} {
 		if r.got < r.low || r.got > r.high {
 			return fmt.Errorf("transformer: %s = %d, want %d to %d", r.key, r.got, r.low, r.high)
@@ -115,6 +122,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("transformer: beta2 = %v, want ≥ 0 and < 1", c.Beta2)
 	case !(c.WeightDecay >= 0 && c.WeightDecay*c.LearningRate < 1):
 		return fmt.Errorf("transformer: weight_decay = %v, want ≥ 0 and < 1/learning_rate", c.WeightDecay)
+	case !(c.OnlineRate > 0 && c.OnlineRate <= 1):
+		return fmt.Errorf("transformer: online_rate = %v, want > 0 and ≤ 1", c.OnlineRate)
 	case !(c.Clip > 0):
 		return fmt.Errorf("transformer: clip = %v, want > 0", c.Clip)
 	}

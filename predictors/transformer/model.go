@@ -300,6 +300,7 @@ func (d dims) sinusoids(pos []float32) {
 const (
 	streamInit = iota + 1
 	streamBatch
+	streamOnline
 )
 
 func one(w []float32) {

@@ -7,36 +7,53 @@ import (
 	"horizon/predictors"
 )
 
-// Bytes is the size of the parameters. The optimizer's state is gone when
-// training is done.
-func (p *Transformer) Bytes() int64 { return 4 * int64(cap(p.params)) }
+// Bytes is the size of the parameters, and of what learning on keeps once it
+// has begun. The optimizer's state of Fit is gone when that is done.
+func (p *Transformer) Bytes() int64 { return 4*int64(cap(p.params)) + p.online.bytes() }
 
-// WriteTo writes the parameters and what Describe tells of training.
+// WriteTo writes the parameters, what Describe tells of training, and what
+// learning on needs to go on if it has begun.
 func (p *Transformer) WriteTo(w io.Writer) (int64, error) {
-	params := p.params
-	return predictors.WriteArchive(w, func(a *predictors.Archive) { p.fields(a, &params) })
+	return predictors.WriteArchive(w, p.fields)
 }
 
-// ReadFrom reads what WriteTo wrote into a model of the same configuration.
+// ReadFrom reads what WriteTo wrote into a model of the same configuration;
+// after an error p is as it was.
 func (p *Transformer) ReadFrom(r io.Reader) (int64, error) {
-	var params []float32
-	n, err := predictors.ReadArchive(r, func(a *predictors.Archive) { p.fields(a, &params) })
+	fresh := newTransformer(newModel(p.cfg, p.A), p.seed)
+	n, err := predictors.ReadArchive(r, fresh.fields)
 	if err != nil {
 		return n, err
 	}
-	p.adopt(params)
+	p.adopt(fresh.params)
+	p.chosen, p.online = fresh.chosen, fresh.online
+	if p.online != nil {
+		p.online.model = p.model
+	}
 	p.Reset()
 	return n, nil
 }
 
-func (p *Transformer) fields(a *predictors.Archive, params *[]float32) {
-	predictors.Slice(a, params)
-	if got, want := len(*params), len(p.params); got != want {
+func (p *Transformer) fields(a *predictors.Archive) {
+	params := p.params
+	predictors.Slice(a, &params)
+	if got, want := len(params), len(p.params); got != want {
 		a.Fail(fmt.Errorf("transformer: saved parameters = %d, want %d", got, want))
+		return
+	}
+	if a.Reading() {
+		p.adopt(params)
 	}
 	predictors.Value(a, &p.chosen.Step)
 	predictors.Value(a, &p.chosen.ValidBits)
 	predictors.Value(a, &p.chosen.TrainBits)
+	learns := byte(0)
+	if p.online != nil {
+		learns = 1
+	}
+	if predictors.Value(a, &learns); learns == 1 && a.Err() == nil {
+		p.learning().fields(a)
+	}
 }
 
 // Describe tells the number of parameters and what training kept: the step,

@@ -20,7 +20,9 @@ import (
 // symbols has any influence.
 type Transformer struct {
 	*model
-	seed uint64
+	seed   uint64
+	fork   bool
+	online *online // nil until it learns on
 
 	// The state: the inputs of the present window, ids[0] being the start
 	// symbol, and the keys and values of the first done of them.
@@ -53,8 +55,10 @@ func (p *Transformer) Alphabet() int { return p.A }
 // Reset goes back to the empty context.
 func (p *Transformer) Reset() {
 	p.ids = append(p.ids[:0], int32(p.A))
-	p.done, p.fresh = 0, false
-	p.cache.forget()
+	p.restart()
+	if p.online != nil {
+		p.online.ended = true
+	}
 }
 
 // Observe only notes the symbol; its keys and values are computed when the
@@ -207,7 +211,7 @@ func (p *Transformer) logitRows() int { return min(p.rows, headRows) }
 // positions, lest every fork of many, as rollouts make, run them again.
 func (p *Transformer) Fork() predictors.Predictor {
 	p.refresh()
-	f := &Transformer{model: p.model, seed: p.seed, done: p.done, fresh: true}
+	f := &Transformer{model: p.model, seed: p.seed, fork: true, done: p.done, fresh: true}
 	f.ids = append(make([]int32, 0, p.W), p.ids...)
 	f.cache = p.cache.resize(p.dims, p.done, min(p.W, len(p.ids)+ahead))
 	f.probs = append(make([]float64, 0, p.A), p.probs...)

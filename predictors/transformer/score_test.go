@@ -134,7 +134,7 @@ func TestProbabilities(t *testing.T) {
 		t.Errorf("p = %v, want 1/2, floor, 1/2", p)
 	}
 	for _, A := range []int{1, 2, 256, 1 << 16} {
-		q, err := (&Config{Layers: 1, Heads: 1, Width: 4, Window: 4, Stride: 2, Batch: 1, Steps: 1, LearningRate: 1, Beta2: 0.9, Clip: 1, ValidEvery: 1}).New(predictors.Env{Alphabet: A, Seed: 1})
+		q, err := (&Config{Layers: 1, Heads: 1, Width: 4, Window: 4, Stride: 2, Batch: 1, Steps: 1, LearningRate: 1, Beta2: 0.9, Clip: 1, ValidEvery: 1, OnlineEvery: 1, OnlineRate: 1e-3}).New(predictors.Env{Alphabet: A, Seed: 1})
 		if err != nil {
 			t.Fatal(err)
 		}

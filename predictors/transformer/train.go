@@ -42,6 +42,7 @@ func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(pr
 	t := newTrainer(p.model, p.seed, d)
 	defer t.team.close()
 	err := t.run(ctx, report)
+	p.online = nil
 	p.Reset()
 	return err
 }
@@ -63,7 +64,7 @@ type trainer struct {
 	seed   uint64
 	adam   adam
 	shards [shards]shard
-	team   *team
+	team   *team // nil: see atOnce
 	draw   sampler
 	valid  []window
 	losses []float64 // of each validation window, in nats
@@ -164,10 +165,13 @@ func (t *trainer) look(report func(predictors.Progress)) {
 }
 
 // advance takes one step and returns the mean loss of its windows in nats.
-func (t *trainer) advance() float64 {
-	symbols := t.fill()
-	t.team.run(t, (*trainer).differentiate, 1/float32(symbols))
-	t.team.run(t, (*trainer).reduce, 0)
+func (t *trainer) advance() float64 { return t.take(t.fill(), t.cfg.rule(t.step+1)) }
+
+// take takes a step by the given rule on the batch in the shards, of so many
+// symbols, and returns its mean loss in nats.
+func (t *trainer) take(symbols int, rule blas.AdamW) float64 {
+	t.each((*trainer).differentiate, 1/float32(symbols))
+	t.each((*trainer).reduce, 0)
 	nats, squares := 0.0, 0.0
 	for i := range t.shards {
 		nats += t.shards[i].nats
@@ -178,8 +182,8 @@ func (t *trainer) advance() float64 {
 		t.clip = float32(t.cfg.Clip / norm)
 	}
 	t.step++
-	t.now = t.cfg.rule(t.step)
-	t.team.run(t, (*trainer).update, 0)
+	t.now = rule
+	t.each((*trainer).update, 0)
 	t.seen += int64(symbols)
 	t.since.nats += nats
 	t.since.symbols += int64(symbols)
@@ -193,14 +197,27 @@ func (t *trainer) trainBits() float64 {
 	return bits
 }
 
-// fill draws the batch and returns how many symbols it predicts. Windows are
-// dealt to the shards in order.
+// each does every shard and waits for all.
+func (t *trainer) each(do func(t *trainer, shard int, x float32), x float32) {
+	if t.team == nil {
+		t.atOnce(do, x)
+		return
+	}
+	t.team.run(t, do, x)
+}
+
+// fill draws the batch and returns how many symbols it predicts.
 func (t *trainer) fill() (symbols int) {
+	return t.deal(func(int) []predictors.Symbol { return t.draw.window() })
+}
+
+// deal deals windows 0, 1, … to the shards in order.
+func (t *trainer) deal(window func(i int) []predictors.Symbol) (symbols int) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.clear()
-		for range t.cfg.Batch*(i+1)/shards - t.cfg.Batch*i/shards {
-			s.push(t.draw.window(), t.A)
+		for n := t.cfg.Batch * i / shards; n < t.cfg.Batch*(i+1)/shards; n++ {
+			s.push(window(n), t.A)
 		}
 		symbols += len(s.ids)
 	}
@@ -321,7 +338,7 @@ func (m *model) validWindows(docs [][]predictors.Symbol) (out []window) {
 
 // validBits is the mean loss of the validation sample in bits.
 func (t *trainer) validBits() float64 {
-	t.team.run(t, (*trainer).validate, 0)
+	t.each((*trainer).validate, 0)
 	nats, symbols := 0.0, 0
 	for i, w := range t.valid {
 		nats += t.losses[i]
