@@ -44,7 +44,7 @@ type Config struct {
 	ValidEvery      int     `toml:"valid_every"`       // steps between looks at the validation sample
 
 	// Learning on while predicting (prequential mode); see online.go.
-	OnlineEvery int     `toml:"online_every"` // symbols between two steps, 1 to window
+	OnlineEvery int     `toml:"online_every"` // symbols between two steps, up to window; 0 is half of it
 	OnlineRate  float64 `toml:"online_rate"`  // learning rate
 }
 
@@ -61,7 +61,7 @@ func Default() predictors.Config {
 		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500,
-		OnlineEvery: 32, OnlineRate: 1e-3,
+		OnlineRate: 1e-3,
 	}
 }
 
@@ -72,7 +72,7 @@ func Tiny() predictors.Config {
 		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
-		OnlineEvery: 8, OnlineRate: 1e-3,
+		OnlineRate: 1e-3,
 	}
 }
 
@@ -100,7 +100,7 @@ func (c *Config) check() error {
 		{"steps", c.Steps, 1, 1 << 30},
 		{"warmup", c.Warmup, 0, max(c.Steps, 1)},
 		{"valid_every", c.ValidEvery, 1, 1 << 30},
-		{"online_every", c.OnlineEvery, 1, max(c.Window, 1)},
+		{"online_every", c.OnlineEvery, 0, max(c.Window, 1)},
 	} {
 		if r.got < r.low || r.got > r.high {
 			return fmt.Errorf("transformer: %s = %d, want %d to %d", r.key, r.got, r.low, r.high)

@@ -38,7 +38,7 @@ func (p *Transformer) Learn(x predictors.Symbol) {
 	p.Observe(x)
 	o := p.learning()
 	o.push(x)
-	if o.fresh < p.cfg.OnlineEvery {
+	if o.fresh < p.cfg.onlineEvery() {
 		return
 	}
 	o.take(o.fill(), o.cfg.onlineRule(o.step+1))
@@ -95,6 +95,13 @@ func (o *online) documents() [][]predictors.Symbol {
 func (p *Transformer) restart() {
 	p.done, p.fresh = 0, false
 	p.cache.forget()
+}
+
+func (c *Config) onlineEvery() int {
+	if c.OnlineEvery == 0 {
+		return max(1, c.Window/2)
+	}
+	return c.OnlineEvery
 }
 
 // onlineRule is AdamW at step t = 1, 2, … of learning on.
