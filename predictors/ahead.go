@@ -13,10 +13,20 @@ type AheadOptions struct {
 	Seed     uint64 // of the rollouts; equal seeds give common random numbers across predictors
 }
 
+// A DirectForecaster answers some horizons k > 1 by models of their own,
+// trained on x_{t+k}: PredictDirect sets p[y] to its P(x_{t+k} = y | x_{≤t}), or
+// returns false where it has none. That is a law, but not the marginal of what
+// Predict and Observe define (direct against iterated forecasts: Marcellino,
+// Stock & Watson 2006), so it is never called exact.
+type DirectForecaster interface {
+	PredictDirect(p []float64, k int) bool
+}
+
 // A Forecast holds k-step marginals P(x_{t+k} = y | x_{≤t}).
 type Forecast struct {
-	P     [][]float64 // P[i][y] for horizon i
-	Exact []bool      // whether P[i] is exact (up to Dropped) or an average over rollouts
+	P      [][]float64 // P[i][y] for horizon i
+	Exact  []bool      // whether P[i] is exact (up to Dropped) or an average over rollouts
+	Direct []bool      // whether P[i] is a DirectForecaster's
 	// Half[h][i] averages one half of the rollouts: for the jackknife of the
 	// loss (programme 2.2). Equal to P[i] where that is exact.
 	Half    [2][][]float64
@@ -55,7 +65,7 @@ func NewForecaster(a int, o AheadOptions) *Forecaster {
 		}
 		return rows
 	}
-	f.f = Forecast{P: grid(), Exact: make([]bool, len(o.Horizons)), Half: [2][][]float64{grid(), grid()}}
+	f.f = Forecast{P: grid(), Exact: make([]bool, len(o.Horizons)), Direct: make([]bool, len(o.Horizons)), Half: [2][][]float64{grid(), grid()}}
 	return f
 }
 
@@ -63,12 +73,17 @@ func NewForecaster(a int, o AheadOptions) *Forecaster {
 // until the next call. point numbers the place, so that every predictor's
 // rollouts there use the same random numbers.
 //
-// A predictor that knows its marginals is asked; otherwise the futures are
+// A DirectForecaster's horizons are its own. For the rest, a predictor that
+// knows its marginals is asked; otherwise the futures are
 // followed exactly as long as they are few, merging those that lead to the
 // same state, and beyond that sampled.
 func (f *Forecaster) At(p Predictor, point int) *Forecast {
 	out := &f.f
 	out.Dropped = 0
+	clear(out.Direct)
+	if d, ok := p.(DirectForecaster); ok {
+		defer f.direct(d) // over whatever has been iterated there
+	}
 	if a, ok := p.(Aheader); ok {
 		if dropped, ok := a.PredictAhead(out.P, f.o.Horizons); ok {
 			out.Dropped = dropped
@@ -82,6 +97,18 @@ func (f *Forecaster) At(p Predictor, point int) *Forecast {
 		f.rollout(p, point, exact)
 	}
 	return out
+}
+
+// direct puts a DirectForecaster's laws in place of the iterated ones.
+func (f *Forecaster) direct(p DirectForecaster) {
+	for i, k := range f.o.Horizons {
+		if k > 1 && p.PredictDirect(f.q, k) {
+			f.f.Exact[i], f.f.Direct[i] = false, true
+			copy(f.f.P[i], f.q)
+			copy(f.f.Half[0][i], f.q)
+			copy(f.f.Half[1][i], f.q)
+		}
+	}
 }
 
 // settle marks the first n horizons exact and copies them to the halves.

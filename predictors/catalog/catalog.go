@@ -98,7 +98,7 @@ var Kinds = []Kind{
 		Default: lempelziv.DefaultHamming, Tiny: lempelziv.TinyHamming},
 	{Name: "quantised-context", Version: 1, Doc: "contexts of symbol classes, blended: a lossy code for contexts", Paper: "Jelinek & Mercer 1980; Brown et al. 1992; Martin, Liermann & Ney 1998",
 		Default: lempelziv.DefaultQuantised, Tiny: lempelziv.TinyQuantised},
-	{Name: "nadaraya-watson", Version: 1, Doc: "kernel smoothing over all training contexts, bandwidths by blocked cross-validation", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
+	{Name: "nadaraya-watson", Version: 2, Doc: "kernel smoothing over all training contexts, with discounts, bandwidths tuned; direct horizons", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976; Kneser & Ney 1995", Random: true,
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
 	{Name: "transformer", Version: 2, Doc: "decoder-only transformer with every part a switch, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
 		Default: transformer.Default, Tiny: transformer.Tiny},

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"horizon/predictors"
 )
@@ -14,7 +15,12 @@ import (
 // symbols before it) and a next symbol (the one at it) at once.
 type memory struct {
 	text    []byte   // uint16 little-endian; every document follows a gap
-	targets []uint32 // positions of the next symbols learnt, in order
+	level   []uint8  // of the target at a position, see levels.go
+	targets []uint32 // positions of the targets learnt, in order
+	// ahead is k−1: the context of the target at pos ends before pos, and its
+	// label, the symbol to be foreseen, is k−1 symbols further on.
+	ahead int
+	run   int // symbols learnt in a row
 }
 
 const (
@@ -30,22 +36,41 @@ func (mem *memory) begin() {
 	for range gap {
 		mem.add(missing)
 	}
+	mem.run = 0
 }
 
 // add appends a symbol that may be context but is not a target.
-func (mem *memory) add(x Symbol) { mem.text = binary.LittleEndian.AppendUint16(mem.text, x) }
-
-func (mem *memory) learn(x Symbol) {
-	mem.targets = append(mem.targets, uint32(len(mem.text)/2))
-	mem.add(x)
+func (mem *memory) add(x Symbol) {
+	mem.text = binary.LittleEndian.AppendUint16(mem.text, x)
+	mem.level = append(mem.level, 0)
 }
+
+// learn appends the next symbol of a document; the target whose label it is
+// is there now.
+func (mem *memory) learn(x Symbol) {
+	mem.add(x)
+	if mem.run++; mem.run > mem.ahead {
+		mem.targets = append(mem.targets, uint32(len(mem.level)-1-mem.ahead))
+	}
+}
+
+// label is what is to be foreseen at a target.
+func (mem *memory) label(pos uint32) Symbol { return mem.symbol(pos + uint32(mem.ahead)) }
+
+func (mem *memory) bytes() int64 { return int64(cap(mem.text) + cap(mem.level) + 4*cap(mem.targets)) }
 
 func (mem *memory) symbol(pos uint32) Symbol { return binary.LittleEndian.Uint16(mem.text[2*pos:]) }
 
 // valid checks a memory read from a file.
-func (mem *memory) valid(a int) error {
+func (mem *memory) valid(a, lags int) error {
 	if len(mem.text)%2 != 0 {
 		return fmt.Errorf("memory = %d bytes, want an even number", len(mem.text))
+	}
+	if len(mem.level) != len(mem.text)/2 {
+		return fmt.Errorf("levels = %d, want %d", len(mem.level), len(mem.text)/2)
+	}
+	if v := slices.Max(append(mem.level, 0)); int(v) > lags {
+		return fmt.Errorf("level = %d, want ≤ %d", v, lags)
 	}
 	for pos := range uint32(len(mem.text) / 2) {
 		if x := mem.symbol(pos); int(x) >= a && x != missing {
@@ -54,7 +79,7 @@ func (mem *memory) valid(a int) error {
 	}
 	last := gap - 1
 	for _, t := range mem.targets {
-		if int(t) <= last || int(t) >= len(mem.text)/2 || mem.symbol(t) == missing {
+		if int(t) <= last || int(t)+mem.ahead >= len(mem.text)/2 || mem.label(t) == missing {
 			return fmt.Errorf("target = %d after %d, want an ascending position in %d symbols", t, last, len(mem.text)/2)
 		}
 		last = int(t)
@@ -124,7 +149,8 @@ type index struct {
 	root    entry   // S = ∅; its place is rootPlace
 	table   []entry // linear probing
 	shift   uint    // 64 − log₂ len(table)
-	// next holds for a split node its number of targets, then follow words.
+	// next holds for a split node its number of targets of each level from
+	// max S to m, lower ones counting as max S; then follow words.
 	next  []uint32
 	leafs []uint32 // targets of the leaves of more than one
 }
@@ -139,9 +165,9 @@ const splitMark = 1 << 31
 
 func (e entry) split() bool { return e.size&splitMark != 0 }
 
-// A follow word is a symbol, shifted, and how often it followed. A count that
-// does not fit takes several words.
-const maxFollow = 1<<16 - 1
+// A follow word is a label, shifted by 16, a level, shifted by 12, and how
+// often they occurred. A count that does not fit takes several words.
+const maxFollow = 1<<12 - 1
 
 // rootPlace is no place in the table.
 const rootPlace = 1<<32 - 1
@@ -178,9 +204,12 @@ const (
 // newIndex indexes the first n targets of mem over an alphabet of size a. An
 // index that would be too large is made with larger leaves: that costs time
 // at each query but changes no result.
-func newIndex(ctx context.Context, mem *memory, n, a, lags int, report func(predictors.Progress)) (*index, error) {
+//
+// Nodes that no prediction with factors b enters, as all their targets together
+// weigh less than truncate, are not made.
+func newIndex(ctx context.Context, mem *memory, n, a, lags int, b []float64, truncate float64, report func(predictors.Progress)) (*index, error) {
 	for fewest := fewestTargets; ; fewest *= 2 {
-		b := newBuilder(ctx, mem, n, a, lags, fewest, maxEntries)
+		b := newBuilder(ctx, mem, n, a, lags, fewest, maxEntries).without(b, truncate)
 		if report != nil {
 			b.report = report
 		}
@@ -200,9 +229,12 @@ type builder struct {
 	done   int64 // of the lags·targets of the first level
 	mem    *memory
 	limit  int
-	nodes  []entry  // with the parent's number for its place in the key
-	count  []uint32 // per symbol; zero between uses
+	nodes  []entry // with the parent's number for its place in the key
+	b      []float64
+	least  float64  // what a node's targets must weigh together
+	count  []uint32 // per symbol and level; zero between uses
 	order  []Symbol // the symbols in use, in order of appearance
+	seen   []uint32 // the places of count in use, in order of appearance
 	groups [maxLags + 1]struct {
 		targets []uint32
 		order   []Symbol
@@ -215,14 +247,20 @@ func newBuilder(ctx context.Context, mem *memory, n, a, lags, fewest, limit int)
 		index: &index{lags: lags, targets: n, fewest: fewest},
 		ctx:   ctx, report: func(predictors.Progress) {},
 		mem: mem, limit: limit,
-		count: make([]uint32, a),
+		count: make([]uint32, a*(lags+1)),
 	}
+}
+
+// without has the builder leave out nodes of less than this weight.
+func (b *builder) without(factors []float64, weight float64) *builder {
+	b.b, b.least = factors, weight
+	return b
 }
 
 // run makes the index; ok is false if that took more than limit entries, or
 // was cancelled.
 func (b *builder) run() (ok bool) {
-	b.build(b.mem.targets[:b.targets], 0, 0)
+	b.build(b.mem.targets[:b.targets], 0, 0, 1)
 	if b.full() || b.ctx.Err() != nil {
 		return false
 	}
@@ -235,8 +273,8 @@ func (b *builder) run() (ok bool) {
 func (b *builder) full() bool { return len(b.nodes)+len(b.next)+len(b.leafs) > b.limit }
 
 // build makes the node of the given targets, whose largest lag in S is top,
-// and everything below it.
-func (b *builder) build(targets []uint32, key uint64, top int) {
+// and everything below it. skip is ∏ b_l over the lags l < top not in S.
+func (b *builder) build(targets []uint32, key uint64, top int, skip float64) {
 	id := uint32(len(b.nodes))
 	n := len(targets)
 	switch {
@@ -248,28 +286,44 @@ func (b *builder) build(targets []uint32, key uint64, top int) {
 		b.leafs = append(b.leafs, targets...)
 	default:
 		start := len(b.next)
-		b.follow(targets)
-		b.nodes = append(b.nodes, entry{key, uint32(start), splitMark | uint32(len(b.next)-start-1)})
-		for lag := top + 1; lag <= b.lags; lag++ {
-			b.split(id, targets, lag)
+		b.follow(targets, top)
+		words := len(b.next) - start - (b.lags - top + 1)
+		b.nodes = append(b.nodes, entry{key, uint32(start), splitMark | uint32(words)})
+		for lag := top + 1; lag <= b.lags && skip*float64(n) >= b.least; lag++ {
+			b.split(id, targets, lag, skip)
+			if b.b != nil {
+				skip *= b.b[lag]
+			}
 		}
 	}
 }
 
-// follow writes how often each symbol is a target.
-func (b *builder) follow(targets []uint32) {
-	b.next = append(b.next, uint32(len(targets)))
-	b.tally(targets, 0)
-	for _, x := range b.order {
-		for n := b.count[x]; n > 0; n -= min(n, maxFollow) {
-			b.next = append(b.next, uint32(x)<<16|min(n, maxFollow))
+// follow writes how often each label and level occur.
+func (b *builder) follow(targets []uint32, top int) {
+	levels := b.lags + 1
+	b.seen = b.seen[:0]
+	totals := len(b.next)
+	b.next = append(b.next, make([]uint32, levels-top)...)
+	for _, t := range targets {
+		v := max(int(b.mem.level[t]), top)
+		at := uint32(int(b.mem.label(t))*levels + v)
+		if b.count[at] == 0 {
+			b.seen = append(b.seen, at)
 		}
-		b.count[x] = 0
+		b.count[at]++
+		b.next[totals+v-top]++
+	}
+	for _, at := range b.seen {
+		x, v := at/uint32(levels), at%uint32(levels)
+		for n := b.count[at]; n > 0; n -= min(n, maxFollow) {
+			b.next = append(b.next, x<<16|v<<12|min(n, maxFollow))
+		}
+		b.count[at] = 0
 	}
 }
 
 // split makes the children of a node at one lag.
-func (b *builder) split(parent uint32, targets []uint32, lag int) {
+func (b *builder) split(parent uint32, targets []uint32, lag int, skip float64) {
 	b.tally(targets, lag)
 	g := &b.groups[lag] // children use those of larger lags only
 	g.targets = append(g.targets[:0], targets...)
@@ -291,7 +345,9 @@ func (b *builder) split(parent uint32, targets []uint32, lag int) {
 	}
 	at = 0
 	for i, x := range g.order {
-		b.build(g.targets[at:g.ends[i]], edge(parent, lag, x), lag)
+		if skip*float64(g.ends[i]-at) >= b.least {
+			b.build(g.targets[at:g.ends[i]], edge(parent, lag, x), lag, skip)
+		}
 		if parent == 0 {
 			b.done += int64(g.ends[i] - at)
 			b.report(predictors.Progress{Stage: "index", Done: b.done, Total: int64(b.lags) * int64(b.targets)})
@@ -300,7 +356,7 @@ func (b *builder) split(parent uint32, targets []uint32, lag int) {
 	}
 }
 
-// tally counts the targets by their symbol at a lag, lag 0 being their own.
+// tally counts the targets by their symbol at a lag.
 func (b *builder) tally(targets []uint32, lag int) {
 	b.order = b.order[:0]
 	for _, t := range targets {

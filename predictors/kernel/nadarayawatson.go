@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"horizon/predictors"
 )
@@ -17,46 +18,61 @@ import (
 // 1964), over all training contexts, with a product kernel over lags for
 // unordered categories (Aitchison & Aitken 1976) and hierarchical back-off.
 //
-//	q_j(y; c) = (α_j q_{j−1}(y; c) + Σ_i K_j(c_i, c) 1[x_{i+1} = y])
-//	            / (α_j + Σ_i K_j(c_i, c)),                 j = 1 … m
-//	q_0(y)    = (n_y + ½) / (n + A/2)
+//	q_j(y; c) = (ε_j q_{j−1}(y; c) + Σ_i K_j(c_i, c) 1[x_{i+k} = y] − D_j(e_j(y)))
+//	            / (α_j + Σ_i K_j(c_i, c)),                 j = 0 … m
+//	ε_j        = α_j + Σ_z D_j(e_j(z)),   q_{−1} = 1/A
 //	K_j(c', c) = ∏_{l ≤ j} (1 if c' and c agree at lag l, else e^{−β_l})
 //
 // and the prediction is q_m. In the terms of Aitchison and Aitken a lag's
 // factor is 1−λ or λ/(A−1), which differs from ours by the common factor 1−λ
-// that the ratio cancels, with β = ln[(1−λ)(A−1)/λ]. So β = ∞ (λ = 0) is the
-// m-gram, smoothed towards the next lower order by a Dirichlet prior of weight
-// α_j (MacKay & Peto 1995), and β = 0 ignores the lag. Recency over lags:
-// β_j = β ρ^{j−1} ("geometric"), β j^{−γ} ("power"), or every β_j on its own
-// ("free"). A lag before the start of a document agrees with nothing, in the
-// training contexts and in the query alike.
+// that the ratio cancels, with β = ln[(1−λ)(A−1)/λ]; in those of Li and Racine
+// (2003) it is 1 or λ, with β = −ln λ. So β = ∞ (λ = 0) is the m-gram, and
+// β = 0 ignores the lag. Recency over lags: β_j = β ρ^{j−1} ("geometric"),
+// β j^{−γ} ("power"), or every β_j on its own ("free"). A lag before the start
+// of a document agrees with nothing, in the training contexts and in the query
+// alike.
+//
+// Back-off is the textbook's, "dirichlet", where D = 0 and every i counts in
+// every order: a Dirichlet prior of weight α_j on the next lower order
+// (MacKay & Peto 1995). Or it is "kneser-ney": what made n-grams good, for
+// kernels. In order j < m only the first i of its kind counts, of those with
+// the same label after the same j+1 symbols (Kneser & Ney 1995; levels.go). And
+// a label seen e_j(y) times after the very context, all lags 1 … j, gives
+// D_j(1), D_j(2) or D_j(3+) to the lower order (Chen & Goodman 1999). With
+// β = ∞ and α = 0 that is interpolated modified Kneser-Ney. On text it is
+// worth a tenth of a bit, and makes the best kernels sharper.
 //
 // Departures: weights are in units of a context that agrees throughout, so
-// that α_j counts contexts; q_0 is worked out as order 0 of the recursion, with
-// α_0 = A/2 and the uniform law below it. Bandwidths and α_j maximise a
-// cross-validated likelihood, under a weak prior on α_j; see bandwidth.go.
+// that α_j counts contexts; α_0 = A/2. The other α_j, the β_j and the D_j
+// maximise the likelihood of the validation part, or a cross-validated one,
+// under a weak prior on α_j; see bandwidth.go.
 //
-// The sum over the n contexts is exact and does not visit them. A factor is
+// k = 1 but for the direct horizons, each of which is a smoother of its own
+// with labels x_{i+k} and bandwidths chosen for them.
+//
+// The sum over the n contexts does not visit them. A factor is
 // b_l + (1−b_l)·[agree at l], b_l = e^{−β_l}; multiplied out,
 //
 //	K_j = Σ_{S ⊆ 1…j} w_S^j [agree on S],  w_S^j = ∏_{l∈S} (1−b_l) ∏_{l≤j, l∉S} b_l,
 //
 // a sum over skip-gram counts: 2^m hash probes in place of n comparisons, and
 // all orders j from the same counts. Full tables for every S would repeat the
-// text 2^m times (for 450 kB of English and m = 8: 17M contexts with 31M next
-// symbols, over 500 MB), and a scan of the 220,000 distinct contexts costs
-// about as many nanoseconds. But nearly all of the tables belong to large S,
-// where few contexts are left to tell apart; so they stop where 32 targets are
-// left, which are compared one by one (index.go). There that leaves, for each
-// prediction, 160 tables with 3,600 next symbols to add up and 300 comparisons,
-// bound by cache misses: tens of microseconds (m = 6: 52 tables, a fifth).
+// text 2^m times, but nearly all of the tables belong to large S, where few
+// contexts are left to tell apart; so they stop where 32 targets are left, which
+// are compared one by one (index.go). And a set whose contexts all together
+// weigh less than 10⁻⁴ of one that agrees throughout is left out (truncate),
+// which changes no loss in the fourth digit, and leaves a tenth of the index:
+// for 10⁶ characters and m = 8, 68 MB and 25 µs a prediction, bound by cache
+// misses. With truncate = 0 the sum is exact.
 //
-// Training takes O(2^m n) at worst for the index (2 s there, and 210 MB) and
-// O(n) per query of the cross-validation (1 s for 2,000). A saved model is 6
-// bytes a symbol; the index is made again on loading.
+// Training takes O(2^m n) at worst for the index and O(n) per query of the
+// tuning (3 s for 2,000 at 10⁶). A saved model is 7 bytes a symbol; the index is
+// made again on loading.
 
 // NadarayaWatsonConfig is the parameters of the kind nadaraya-watson.
 type NadarayaWatsonConfig struct {
+	Kernel  string  `toml:"kernel"`  // "aitchison-aitken" or "li-racine": how the same weights are written, as lambda_j
+	Backoff string  `toml:"backoff"` // "dirichlet" or "kneser-ney"
 	Lags    int     `toml:"lags"`    // m, 1 to 12; time and cross-validation grow as 2^m
 	Recency string  `toml:"recency"` // of β over lags: "geometric", "power" or "free"
 	Beta    float64 `toml:"beta"`    // β_1 in nats, 0 to 1000; 0 chooses by cross-validation
@@ -64,8 +80,17 @@ type NadarayaWatsonConfig struct {
 	Gamma   float64 `toml:"gamma"`   // of "power", 0 to 10; 0 chooses
 	Alpha   float64 `toml:"alpha"`   // every α_j, in contexts, 0 to 1e6; 0 chooses each
 
-	Folds   int `toml:"folds"`      // contiguous blocks of the cross-validation, 2 to 100
-	Queries int `toml:"cv_queries"` // training positions it is measured at, 1 to 100,000; each costs a pass over the training part
+	// Truncate leaves out the sets of lags all of whose contexts together weigh
+	// less than so many contexts that agree throughout, 0 to 1; 0 leaves out
+	// none.
+	Truncate float64 `toml:"truncate"`
+	// Direct lists horizons k ≥ 2, ascending, that are foreseen by smoothers of
+	// their own with targets x_{t+k}; others are foreseen by iterating.
+	Direct []int `toml:"direct"`
+
+	Tune    string `toml:"tune"`       // bandwidths on the validation part where there is one, "valid", or always by "blocks"
+	Folds   int    `toml:"folds"`      // contiguous blocks of the cross-validation, 2 to 100
+	Queries int    `toml:"cv_queries"` // training positions it is measured at, 1 to 100,000; each costs a pass over the training part
 }
 
 // DefaultNadarayaWatson is what the validation part of Opticks preferred, and
@@ -76,13 +101,15 @@ type NadarayaWatsonConfig struct {
 // "geometric" beat "power" on both, and "free" too, which fits the training
 // part best.
 func DefaultNadarayaWatson() predictors.Config {
-	return &NadarayaWatsonConfig{Lags: 8, Recency: "geometric", Folds: 2, Queries: 2000}
+	return &NadarayaWatsonConfig{Kernel: "aitchison-aitken", Backoff: "kneser-ney", Lags: 8, Recency: "geometric", Truncate: 1e-4, Tune: "valid", Folds: 2, Queries: 2000}
 }
 
 // TinyNadarayaWatson trains in milliseconds.
 func TinyNadarayaWatson() predictors.Config {
-	return &NadarayaWatsonConfig{Lags: 4, Recency: "geometric", Folds: 4, Queries: 500}
+	return &NadarayaWatsonConfig{Kernel: "aitchison-aitken", Backoff: "kneser-ney", Lags: 4, Recency: "geometric", Tune: "valid", Folds: 4, Queries: 500}
 }
+
+func (c *NadarayaWatsonConfig) discounts() bool { return c.Backoff == "kneser-ney" }
 
 // New checks the parameters.
 func (c *NadarayaWatsonConfig) New(env predictors.Env) (predictors.Predictor, error) {
@@ -99,6 +126,18 @@ func (c *NadarayaWatsonConfig) check(env predictors.Env) error {
 	if env.Alphabet > missing {
 		return fmt.Errorf("nadaraya-watson: alphabet size = %d, want ≤ %d: one symbol stands for what lies before a document", env.Alphabet, missing)
 	}
+	if c.Kernel != "aitchison-aitken" && c.Kernel != "li-racine" {
+		return fmt.Errorf("nadaraya-watson: kernel = %q, want \"aitchison-aitken\" or \"li-racine\"", c.Kernel)
+	}
+	if len(c.Direct) > 0 && (!predictors.ValidHorizons(c.Direct) || c.Direct[0] < 2 || c.Direct[len(c.Direct)-1] > maxDirect) {
+		return fmt.Errorf("nadaraya-watson: direct = %v, want horizons from 2 to %d, ascending", c.Direct, maxDirect)
+	}
+	if c.Backoff != "dirichlet" && c.Backoff != "kneser-ney" {
+		return fmt.Errorf("nadaraya-watson: backoff = %q, want \"dirichlet\" or \"kneser-ney\"", c.Backoff)
+	}
+	if c.Tune != "valid" && c.Tune != "blocks" {
+		return fmt.Errorf("nadaraya-watson: tune = %q, want \"valid\" or \"blocks\"", c.Tune)
+	}
 	if c.Recency != "geometric" && c.Recency != "power" && c.Recency != "free" {
 		return fmt.Errorf("nadaraya-watson: recency = %q, want \"geometric\", \"power\" or \"free\"", c.Recency)
 	}
@@ -111,6 +150,7 @@ func (c *NadarayaWatsonConfig) check(env predictors.Env) error {
 		{"rho", c.Rho, 0, 1},
 		{"gamma", c.Gamma, 0, 10},
 		{"alpha", c.Alpha, 0, 1e6},
+		{"truncate", c.Truncate, 0, 0.99},
 		{"folds", float64(c.Folds), 2, 100},
 		{"cv_queries", float64(c.Queries), 1, 100_000},
 	} {
@@ -120,6 +160,9 @@ func (c *NadarayaWatsonConfig) check(env predictors.Env) error {
 	}
 	return nil
 }
+
+// maxDirect is the furthest direct horizon.
+const maxDirect = 1024
 
 // NadarayaWatson is the predictor.
 type NadarayaWatson struct {
@@ -132,11 +175,13 @@ type NadarayaWatson struct {
 
 // A model is what forks share.
 type model struct {
-	c    NadarayaWatsonConfig
-	a    int // A
-	seed uint64
+	c      NadarayaWatsonConfig
+	a      int // A
+	seed   uint64
+	budget predictors.Budget
 	learnt
-	shelf shelf
+	shelf  shelf
+	direct []*model // by number of horizon in c.Direct
 }
 
 // learnt is what Fit, Learn and ReadFrom replace.
@@ -145,13 +190,25 @@ type learnt struct {
 	index  *index
 	width  bandwidths
 	table  *table // nil unless contexts are few and nothing was learnt since Fit
+
+	trainOps, perSymbol float64 // of OpCounter
 }
 
 func newNadarayaWatson(c NadarayaWatsonConfig, env predictors.Env) *NadarayaWatson {
+	m := newModel(c, env, 1)
+	for _, k := range c.Direct {
+		m.direct = append(m.direct, newModel(c, env, k))
+	}
+	return &NadarayaWatson{model: m}
+}
+
+// newModel makes an empty one for horizon k.
+func newModel(c NadarayaWatsonConfig, env predictors.Env, k int) *model {
 	m := &model{c: c, a: env.Alphabet, seed: env.Seed}
 	m.width = startBandwidths(&c, env.Alphabet)
-	m.index, _ = newIndex(context.Background(), &m.memory, 0, m.a, c.Lags, nil)
-	return &NadarayaWatson{model: m}
+	m.memory.ahead = k - 1
+	m.index, _ = newIndex(context.Background(), &m.memory, 0, m.a, c.Lags, nil, 0, nil)
+	return m
 }
 
 // Alphabet is A.
@@ -187,88 +244,76 @@ func (p *NadarayaWatson) State(b []byte) []byte {
 }
 
 // Predict sets q to q_m(·; c).
-func (p *NadarayaWatson) Predict(q []float64) {
-	if p.table != nil {
-		copy(q, p.table.row(p.table.place(&p.past)))
+func (p *NadarayaWatson) Predict(q []float64) { p.predict(q, &p.past) }
+
+func (m *model) predict(q []float64, c *past) {
+	if m.table != nil {
+		copy(q, m.table.row(m.table.place(c)))
 		return
 	}
-	s := p.shelf.take(p.model)
-	s.predict(q, &p.past)
-	p.shelf.put(s)
+	s := m.shelf.take(m)
+	s.predict(q, c)
+	m.shelf.put(s)
 }
 
-// Fit remembers the training part and chooses the bandwidths on it.
-func (p *NadarayaWatson) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
-	if report == nil {
-		report = func(predictors.Progress) {}
+// PredictDirect answers the direct horizons.
+func (p *NadarayaWatson) PredictDirect(q []float64, k int) bool {
+	i := slices.Index(p.c.Direct, k)
+	if i >= 0 {
+		p.direct[i].predict(q, &p.past)
 	}
-	var l learnt
-	for _, doc := range d.Train {
-		l.memory.begin()
-		for _, x := range doc {
-			l.memory.learn(p.check(x))
-		}
-	}
-	var err error
-	if l.width, err = chooseBandwidths(ctx, &l.memory, &p.c, p.a, p.seed, report); err != nil {
-		return err
-	}
-	if l.index, err = newIndex(ctx, &l.memory, len(l.memory.targets), p.a, p.c.Lags, report); err != nil {
-		return err
-	}
-	p.learnt = l
-	p.table, err = p.newTable(ctx)
-	p.Reset()
-	return err
+	return i >= 0
 }
 
-// Learn adds the present context and x to those smoothed over, with the
-// bandwidths as they are.
-func (p *NadarayaWatson) Learn(x Symbol) {
-	if p.check(x); !p.heir {
-		p.memory.begin()
-		for j := p.past.known; j > 0; j-- {
-			p.memory.add(p.past.lag(j))
-		}
-	}
-	p.memory.learn(x)
-	p.table = nil
-	p.past.push(x, p.c.Lags)
-	p.heir = true
-	p.reindex()
-}
-
-// reindex makes the index again once comparing what has come since costs
-// more than looking up the rest: the logarithmic method of Bentley and Saxe
-// (1980) with two levels.
-func (p *NadarayaWatson) reindex() {
-	n := len(p.memory.targets)
-	if n-p.index.targets > max(1024, n/16) {
-		p.index, _ = newIndex(context.Background(), &p.memory, n, p.a, p.c.Lags, nil)
-	}
-}
-
-// Describe reports β_j and α_j, λ_j of Aitchison and Aitken's form, and from
-// the cross-validation cv_bits, its loss in bits per symbol, and n_eff, the
-// geometric mean of the effective number of contexts 1/Σ w_i² in a
-// prediction.
+// Describe reports β_j, α_j and λ_j, with discounts D_j(1), D_j(2) and D_j(3+)
+// too, and from tuning cv_bits, its loss in bits per symbol, and n_eff, the
+// geometric mean of the effective number of contexts in a prediction of a
+// sample of the validation part. Those of a direct horizon k end in _ahead_k.
 func (p *NadarayaWatson) Describe() map[string]float64 {
 	out := map[string]float64{}
-	for j := 1; j <= p.c.Lags; j++ {
-		beta := p.width.beta[j]
-		out[fmt.Sprintf("beta_%d", j)] = beta
-		out[fmt.Sprintf("lambda_%d", j)] = float64(p.a-1) / (float64(p.a-1) + math.Exp(beta))
-		out[fmt.Sprintf("alpha_%d", j)] = p.width.alpha[j]
-	}
-	if p.width.effective > 0 {
-		out["cv_bits"], out["n_eff"] = p.width.bits, p.width.effective
+	p.describe(out, "")
+	for i, k := range p.c.Direct {
+		p.direct[i].describe(out, fmt.Sprintf("_ahead_%d", k))
 	}
 	return out
 }
 
-// Bytes counts memory, index, table and bandwidths.
+func (m *model) describe(out map[string]float64, end string) {
+	w := &m.width
+	for j := 1; j <= m.c.Lags; j++ {
+		name := func(s string) string { return fmt.Sprintf("%s_%d%s", s, j, end) }
+		out[name("beta")], out[name("lambda")], out[name("alpha")] = w.beta[j], m.lambda(w.beta[j]), w.alpha[j]
+		if m.c.discounts() {
+			out[name("D1")], out[name("D2")], out[name("D3")] = w.discount[3*j], w.discount[3*j+1], w.discount[3*j+2]
+		}
+	}
+	for name, v := range map[string]float64{"cv_bits": w.bits, "n_eff": w.effective} {
+		if v > 0 {
+			out[name+end] = v
+		}
+	}
+	out["contexts"+end] = float64(len(m.memory.targets))
+}
+
+// lambda is β in the terms of the kernel.
+func (m *model) lambda(beta float64) float64 {
+	if m.c.Kernel == "li-racine" {
+		return math.Exp(-beta)
+	}
+	return float64(m.a-1) / (float64(m.a-1) + math.Exp(beta))
+}
+
+// Bytes counts memory, index, table and bandwidths, of direct horizons too.
 func (p *NadarayaWatson) Bytes() int64 {
-	return int64(cap(p.memory.text)+4*cap(p.memory.targets)) + p.index.bytes() + p.width.bytes() + p.table.bytes()
+	n := p.learnt.bytes()
+	for _, m := range p.direct {
+		n += m.learnt.bytes()
+	}
+	return n
+}
+
+func (l *learnt) bytes() int64 {
+	return l.memory.bytes() + l.index.bytes() + l.width.bytes() + l.table.bytes()
 }
 
 // WriteTo writes the memory and the bandwidths; the rest follows from them.
@@ -282,22 +327,37 @@ func (p *NadarayaWatson) ReadFrom(r io.Reader) (int64, error) {
 	n, err := predictors.ReadArchive(r, fresh.fields)
 	if err == nil {
 		p.learnt = fresh.learnt
+		for i, m := range p.direct {
+			m.learnt = fresh.direct[i].learnt
+		}
 		p.Reset()
 	}
 	return n, err
 }
 
 func (p *NadarayaWatson) fields(a *predictors.Archive) {
-	indexed := uint64(p.index.targets)
+	p.model.fields(a)
+	for _, m := range p.direct {
+		m.fields(a)
+	}
+}
+
+func (m *model) fields(a *predictors.Archive) {
+	indexed, run := uint64(m.index.targets), uint64(m.memory.run)
 	predictors.Value(a, &indexed)
-	predictors.Slice(a, &p.memory.text)
-	predictors.Slice(a, &p.memory.targets)
-	predictors.Slice(a, &p.width.beta)
-	predictors.Slice(a, &p.width.alpha)
-	predictors.Value(a, &p.width.bits)
-	predictors.Value(a, &p.width.effective)
+	predictors.Value(a, &run)
+	predictors.Slice(a, &m.memory.text)
+	predictors.Slice(a, &m.memory.level)
+	predictors.Slice(a, &m.memory.targets)
+	predictors.Slice(a, &m.width.beta)
+	predictors.Slice(a, &m.width.alpha)
+	predictors.Slice(a, &m.width.discount)
+	for _, v := range []*float64{&m.width.bits, &m.width.effective, &m.trainOps, &m.perSymbol} {
+		predictors.Value(a, v)
+	}
 	if a.Reading() && a.Err() == nil {
-		if err := p.restore(indexed); err != nil {
+		m.memory.run = int(run)
+		if err := m.restore(indexed); err != nil {
 			a.Fail(fmt.Errorf("nadaraya-watson: %w", err))
 		}
 	}
@@ -305,30 +365,36 @@ func (p *NadarayaWatson) fields(a *predictors.Archive) {
 
 // restore checks what has been read and makes the index of the first targets
 // again, so that sums come in the order they came in before.
-func (p *NadarayaWatson) restore(indexed uint64) error {
-	if err := p.memory.valid(p.a); err != nil {
+func (m *model) restore(indexed uint64) error {
+	if err := m.memory.valid(m.a, m.c.Lags); err != nil {
 		return err
 	}
-	if n := uint64(len(p.memory.targets)); indexed > n {
+	if n := uint64(len(m.memory.targets)); indexed > n {
 		return fmt.Errorf("indexed targets = %d, want ≤ %d", indexed, n)
 	}
-	if b, a := len(p.width.beta), len(p.width.alpha); b != p.c.Lags+1 || a != p.c.Lags+1 {
-		return fmt.Errorf("bandwidths = %d and %d, want %d", b, a, p.c.Lags+1)
+	n := m.c.Lags + 1
+	if b, a, d := len(m.width.beta), len(m.width.alpha), len(m.width.discount); b != n || a != n || d != 3*n {
+		return fmt.Errorf("bandwidths = %d, %d and %d, want %d, %d and %d", b, a, d, n, n, 3*n)
 	}
-	for j, beta := range p.width.beta {
-		if alpha := p.width.alpha[j]; !(beta >= 0 && alpha > 0) || math.IsInf(alpha, 1) {
+	for i, d := range m.width.discount {
+		if !(d >= 0 && d < float64(i%3+1)) {
+			return fmt.Errorf("order %d: discount = %v, want 0 to %d", i/3, d, i%3+1)
+		}
+	}
+	for j, beta := range m.width.beta {
+		if alpha := m.width.alpha[j]; !(beta >= 0 && alpha > 0) || math.IsInf(alpha, 1) {
 			return fmt.Errorf("order %d: beta, alpha = %v, %v, want ≥ 0 and > 0", j, beta, alpha)
 		}
 	}
-	bits, effective := p.width.bits, p.width.effective
-	p.width = newBandwidths(p.width.beta, p.width.alpha)
-	p.width.bits, p.width.effective = bits, effective
+	bits, effective := m.width.bits, m.width.effective
+	m.width = newBandwidths(m.width.beta, m.width.alpha, m.width.discount)
+	m.width.bits, m.width.effective = bits, effective
 	var err error
-	if p.index, err = newIndex(context.Background(), &p.memory, int(indexed), p.a, p.c.Lags, nil); err != nil {
+	if m.index, err = newIndex(context.Background(), &m.memory, int(indexed), m.a, m.c.Lags, m.width.b, m.c.Truncate, nil); err != nil {
 		return err
 	}
-	if int(indexed) == len(p.memory.targets) {
-		p.table, err = p.newTable(context.Background())
+	if int(indexed) == len(m.memory.targets) {
+		m.table, err = m.newTable(context.Background())
 	}
 	return err
 }

@@ -2,9 +2,8 @@ package kernel
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
-	"io"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -33,7 +33,7 @@ func TestLambdaZeroIsTheNgram(t *testing.T) {
 			}
 		}
 	}
-	c := NadarayaWatsonConfig{Lags: m, Recency: "geometric", Beta: 1000, Rho: 1, Alpha: alpha, Folds: 2, Queries: 10}
+	c := NadarayaWatsonConfig{Kernel: "aitchison-aitken", Backoff: "dirichlet", Tune: "blocks", Lags: m, Recency: "geometric", Beta: 1000, Rho: 1, Alpha: alpha, Folds: 2, Queries: 10}
 	p := fit(t, &c, a, docs...)
 	for j := 1; j <= m; j++ {
 		if d := p.Describe(); p.width.b[j] != 0 || d["lambda_1"] != 0 {
@@ -78,7 +78,7 @@ func TestBetaZeroIgnoresTheLag(t *testing.T) {
 			w.beta[j+1] += 0.5 // no other is ignored
 		}
 		w.beta[lag] = 0
-		p := over(t, docs, a, m, 8, newBandwidths(w.beta, w.alpha))
+		p := over(t, "dirichlet", docs, a, m, 8, newBandwidths(w.beta, w.alpha, w.discount))
 		walked := slices.Clone(docs[0][100 : 100+m])
 		other := slices.Clone(walked)
 		other[m-lag] = (other[m-lag] + 1) % a
@@ -86,7 +86,7 @@ func TestBetaZeroIgnoresTheLag(t *testing.T) {
 			t.Errorf("β_%d = 0, and changing that lag moves the prediction by %v", lag, d)
 		}
 		w.beta[lag] = 2
-		p.width = newBandwidths(w.beta, w.alpha)
+		p.width = newBandwidths(w.beta, w.alpha, w.discount)
 		if d := distance(p, walked, other); d < 1e-6 {
 			t.Errorf("β_%d = 2, and changing that lag moves the prediction by no more than %v", lag, d)
 		}
@@ -117,7 +117,7 @@ func after(p predictors.Predictor, xs []Symbol) predictors.Predictor {
 // values in Aitchison and Aitken's form, for the λ that Describe reports.
 func TestAitchisonAitken(t *testing.T) {
 	const a = 7
-	p := over(t, nil, a, 3, 1, newBandwidths([]float64{0, 0, 1.5, 9}, []float64{3.5, 1, 1, 1}))
+	p := over(t, "dirichlet", nil, a, 3, 1, newBandwidths([]float64{0, 0, 1.5, 9}, []float64{3.5, 1, 1, 1}, make([]float64, 12)))
 	d := p.Describe()
 	for j, name := range []string{1: "lambda_1", 2: "lambda_2", 3: "lambda_3"} {
 		if j == 0 {
@@ -135,7 +135,7 @@ func TestAitchisonAitken(t *testing.T) {
 
 // TestNear: w_S as the product it is.
 func TestNear(t *testing.T) {
-	w := newBandwidths([]float64{0, 0.3, 1, 2.5, 0}, []float64{1, 1, 1, 1, 1})
+	w := newBandwidths([]float64{0, 0.3, 1, 2.5, 0}, []float64{1, 1, 1, 1, 1}, nil)
 	for s := range 1 << 4 {
 		want := 1.0
 		for j := 1; s>>(j-1) > 0; j++ {
@@ -214,7 +214,7 @@ func TestKnownProcesses(t *testing.T) {
 		rng := rand.New(rand.NewPCG(7, 7))
 		train, test := c.draw(80_000, rng), c.draw(80_000, rng)
 		config := DefaultNadarayaWatson().(*NadarayaWatsonConfig)
-		config.Lags = c.lags
+		config.Lags, config.Queries = c.lags, 300
 		p := fit(t, config, 2, train)
 		got, best := meanBits(p, test), entropyRate(test, c.name == "even")
 		t.Logf("%s, %d lags: %.4f bits, %.4f above the optimum on the same symbols", c.name, c.lags, got, got-best)
@@ -319,12 +319,12 @@ func losses(p predictors.Predictor, n int) []float64 {
 func TestLargerLeaves(t *testing.T) {
 	docs := source(rand.New(rand.NewPCG(10, 1)), 6, 3000)
 	w := randomBandwidths(rand.New(rand.NewPCG(10, 2)), 6, 8)
-	p := over(t, docs, 6, 8, 2, w)
+	p := over(t, "kneser-ney", docs, 6, 8, 2, w)
 	size := len(p.index.next) + len(p.index.leafs)
 	if newBuilder(context.Background(), &p.memory, 3000, 6, 8, 2, size/2).run() {
 		t.Errorf("an index of more than %d entries fits a limit of %d", size, size/2)
 	}
-	larger := over(t, docs, 6, 8, 500, w)
+	larger := over(t, "kneser-ney", docs, 6, 8, 500, w)
 	if n := len(larger.index.next) + len(larger.index.leafs); n >= size {
 		t.Errorf("entries with leaves below 500 = %d, want < %d", n, size)
 	}
@@ -368,8 +368,8 @@ func TestSaveAfterLearn(t *testing.T) {
 			t.Errorf("%s = %v after loading, want %v", name, d2[name], v)
 		}
 	}
-	if d1["cv_bits"] <= 0 || d1["n_eff"] < 1 {
-		t.Errorf("cv_bits, n_eff = %v, %v, want > 0, ≥ 1", d1["cv_bits"], d1["n_eff"])
+	if d1["cv_bits"] <= 0 {
+		t.Errorf("cv_bits = %v, want > 0", d1["cv_bits"])
 	}
 	for i := 0; i < len(saved); i += 23 {
 		bad := slices.Clone(saved)
@@ -392,10 +392,10 @@ func TestSearch(t *testing.T) {
 	docs := source(rand.New(rand.NewPCG(12, 1)), 8, 6000)
 	loss := map[string]float64{}
 	for _, recency := range []string{"geometric", "power", "free"} {
-		c := &NadarayaWatsonConfig{Lags: 5, Recency: recency, Folds: 4, Queries: 600}
+		c := &NadarayaWatsonConfig{Kernel: "aitchison-aitken", Backoff: "kneser-ney", Tune: "blocks", Lags: 5, Recency: recency, Folds: 4, Queries: 600}
 		p := fit(t, c, 8, docs...)
 		loss[recency] = p.width.bits
-		v, err := newValidation(context.Background(), &p.memory, c, 8, p.seed, func(predictors.Progress) {})
+		v, err := newValidation(context.Background(), &p.memory, c, 8, blockQueries(&p.memory, c, rand.New(rand.NewPCG(p.seed, 0x6e77))), func(predictors.Progress) {})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +403,7 @@ func TestSearch(t *testing.T) {
 			for _, factor := range []float64{0.6, 1.6} {
 				alpha := slices.Clone(p.width.alpha)
 				alpha[j] *= factor
-				if got := v.set(p.width.b).loss(alpha); got < p.width.bits-2e-3 {
+				if got := v.set(p.width.b).loss(alpha, p.width.discount); got < p.width.bits-2e-3 {
 					t.Errorf("%s: %v times alpha_%d gives %v bits, want ≥ %v", recency, factor, j, got, p.width.bits)
 				}
 			}
@@ -413,7 +413,7 @@ func TestSearch(t *testing.T) {
 			for j := range beta {
 				beta[j] *= factor
 			}
-			if got := v.set(factors(beta)).loss(p.width.alpha); got < p.width.bits-2e-3 {
+			if got := v.set(factors(beta)).loss(p.width.alpha, p.width.discount); got < p.width.bits-2e-3 {
 				t.Errorf("%s: %v times beta gives %v bits, want ≥ %v", recency, factor, got, p.width.bits)
 			}
 		}
@@ -421,7 +421,7 @@ func TestSearch(t *testing.T) {
 	if loss["free"] > loss["power"]+1e-9 {
 		t.Errorf("free: %v bits, want ≤ %v", loss["free"], loss["power"])
 	}
-	fixed := &NadarayaWatsonConfig{Lags: 3, Recency: "power", Beta: 2.5, Gamma: 0.7, Alpha: 3, Folds: 2, Queries: 50}
+	fixed := &NadarayaWatsonConfig{Kernel: "aitchison-aitken", Backoff: "dirichlet", Tune: "blocks", Lags: 3, Recency: "power", Beta: 2.5, Gamma: 0.7, Alpha: 3, Folds: 2, Queries: 50}
 	p := fit(t, fixed, 8, docs...)
 	for j := 1; j <= 3; j++ {
 		if want := 2.5 * math.Pow(float64(j), -0.7); math.Abs(p.width.beta[j]-want) > 1e-12 || math.Abs(p.width.alpha[j]-3) > 1e-12 {
@@ -444,6 +444,11 @@ func TestConfigErrors(t *testing.T) {
 	for want, change := range map[string]func(*NadarayaWatsonConfig){
 		"nadaraya-watson: lags = 0, want 1 to 12":                                  func(c *NadarayaWatsonConfig) { c.Lags = 0 },
 		"nadaraya-watson: lags = 13, want 1 to 12":                                 func(c *NadarayaWatsonConfig) { c.Lags = 13 },
+		`nadaraya-watson: kernel = "rbf", want "aitchison-aitken" or "li-racine"`:  func(c *NadarayaWatsonConfig) { c.Kernel = "rbf" },
+		`nadaraya-watson: backoff = "katz", want "dirichlet" or "kneser-ney"`:      func(c *NadarayaWatsonConfig) { c.Backoff = "katz" },
+		`nadaraya-watson: tune = "test", want "valid" or "blocks"`:                 func(c *NadarayaWatsonConfig) { c.Tune = "test" },
+		"nadaraya-watson: direct = [1 2], want horizons from 2 to 1024, ascending": func(c *NadarayaWatsonConfig) { c.Direct = []int{1, 2} },
+		"nadaraya-watson: truncate = 2, want 0 to 0.99":                            func(c *NadarayaWatsonConfig) { c.Truncate = 2 },
 		`nadaraya-watson: recency = "linear", want "geometric", "power" or "free"`: func(c *NadarayaWatsonConfig) { c.Recency = "linear" },
 		"nadaraya-watson: beta = -1, want 0 to 1000":                               func(c *NadarayaWatsonConfig) { c.Beta = -1 },
 		"nadaraya-watson: rho = 1.5, want 0 to 1":                                  func(c *NadarayaWatsonConfig) { c.Rho = 1.5 },
@@ -477,7 +482,7 @@ func TestOpticks(t *testing.T) {
 	}
 	xs := symbols(text)
 	c := DefaultNadarayaWatson().(*NadarayaWatsonConfig)
-	c.Lags = 5 // the default 8 are better and take longer
+	c.Queries = 300
 	p := fit(t, c, 256, xs[:453_758])
 	got := meanBits(p, xs[510_478:])
 	t.Logf("%.4f bits per byte, %d MiB, %v", got, p.Bytes()>>20, p.Describe())
@@ -489,52 +494,29 @@ func TestOpticks(t *testing.T) {
 	}
 }
 
-// TestTinyShakespeare: against a brute-force Nadaraya-Watson with 8 lags on
-// the first 100,000 characters, which has 3.038 bits per character on the
-// last tenth, and KenLM of order 6, which has 2.975.
+// TestTinyShakespeare: from the first 100,000 characters, tuned on distant
+// ones, a brute-force Nadaraya-Watson with 8 lags has 3.038 bits per character
+// on the last tenth, and KenLM of order 6 has 2.975.
 func TestTinyShakespeare(t *testing.T) {
 	if testing.Short() {
 		t.Skip("seconds of training")
 	}
-	xs := tinyShakespeare(t)
-	p := fit(t, DefaultNadarayaWatson(), 256, xs[:100_000])
-	valid := xs[1_003_854:]
-	sum, n := 0.0, 0
-	for i := 0; i+1000 <= len(valid); i += 10_000 { // 12 stretches
-		sum += 1000 * meanBits(p, valid[i:i+1000])
-		n += 1000
-	}
-	t.Logf("%.4f bits per character, %v", sum/float64(n), p.Describe())
-	if got := sum / float64(n); got > 3.038 {
-		t.Errorf("bits per character = %.4f, want < 3.038", got)
-	}
-}
-
-func tinyShakespeare(t *testing.T) []Symbol {
-	dir := os.Getenv("HORIZON_CORPORA")
-	if dir == "" {
-		root, _ := filepath.Abs(".")
-		for ; root != filepath.Dir(root); root = filepath.Dir(root) {
-			if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-				break
-			}
-		}
-		dir = filepath.Join(root, "..", "shared", "corpora")
-	}
-	f, err := os.Open(filepath.Join(dir, "shakespeare", "tinyshakespeare.txt.gz"))
-	if err != nil {
-		t.Skipf("no tinyshakespeare: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
+	xs, a := corporatest.Packed(t, "shakespeare/tinyshakespeare.txt")
+	c := DefaultNadarayaWatson().(*NadarayaWatsonConfig)
+	c.Queries = 500
+	p, err := c.New(predictors.Env{Alphabet: a, Seed: 5})
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(z)
-	if err != nil || len(text) != 1_115_394 {
-		t.Fatalf("tinyshakespeare: %d bytes, want 1115394 (%v)", len(text), err)
+	d := predictors.Data{Train: [][]Symbol{xs[:100_000]}, Valid: [][]Symbol{xs[500_000:1_003_854]}}
+	if err := predictors.Train(context.Background(), p, d, nil); err != nil {
+		t.Fatal(err)
 	}
-	return symbols(text)
+	got := meanBits(p, xs[1_003_854:])
+	t.Logf("%.4f bits per character, %v", got, predictors.Describe(p))
+	if got > 2.95 {
+		t.Errorf("bits per character = %.4f, want < 2.95", got)
+	}
 }
 
 func symbols(text []byte) []Symbol {
@@ -543,4 +525,229 @@ func symbols(text []byte) []Symbol {
 		xs[i] = Symbol(c)
 	}
 	return xs
+}
+
+// TestKneserNeyLimit: with β = ∞ and α all but 0 the estimator is interpolated
+// modified Kneser-Ney with the same discounts, counted here by strings.
+func TestKneserNeyLimit(t *testing.T) {
+	const a, m = 4, 3
+	rng := rand.New(rand.NewPCG(21, 1))
+	docs := source(rng, a, 600)
+	w := randomBandwidths(rng, a, m)
+	for j := 1; j <= m; j++ {
+		w.beta[j], w.alpha[j] = 2000, 1e-300
+	}
+	p := over(t, "kneser-ney", docs, a, m, 8, newBandwidths(w.beta, w.alpha, w.discount))
+	count := continuations(docs[0], a, m)
+	walked := slices.Clone(docs[0][:m])
+	p.Reset()
+	for _, x := range walked {
+		p.Observe(x)
+	}
+	for _, x := range source(rng, a, 200)[0] {
+		q := make([]float64, a)
+		for y := range q {
+			q[y] = 1.0 / a
+		}
+		for j := 0; j <= m; j++ {
+			n, give := w.alpha[j], w.alpha[j]
+			for y := range Symbol(a) {
+				e := count[j][key(walked[len(walked)-j:])+key([]Symbol{y})]
+				n += float64(e)
+				if e > 0 {
+					give += w.discount[3*j+min(e, 3)-1]
+				}
+			}
+			for y := range Symbol(a) {
+				e := count[j][key(walked[len(walked)-j:])+key([]Symbol{y})]
+				q[y] *= give
+				if e > 0 {
+					q[y] += float64(e) - w.discount[3*j+min(e, 3)-1]
+				}
+				q[y] /= n
+			}
+		}
+		compare(t, fmt.Sprint("after ", walked[len(walked)-m:]), p, q)
+		p.Observe(x)
+		walked = append(walked, x)
+	}
+}
+
+// continuations counts, for j < m, the distinct symbols before every string of
+// j+1 symbols, the start of the document being a new one each time; for m, the
+// strings.
+func continuations(doc []Symbol, a, m int) []map[string]int {
+	out := make([]map[string]int, m+1)
+	for j := range out {
+		out[j] = map[string]int{}
+		before := map[string]bool{}
+		for i := j; i < len(doc); i++ {
+			g := key(doc[i-j : i+1])
+			if j < m && i > j {
+				longer := key(doc[i-j-1 : i+1])
+				if before[longer] {
+					continue
+				}
+				before[longer] = true
+			}
+			out[j][g]++
+		}
+	}
+	return out
+}
+
+// TestTruncate: what is left out moves no probability by more than it weighs,
+// and saves nodes.
+func TestTruncate(t *testing.T) {
+	docs := source(rand.New(rand.NewPCG(22, 1)), 6, 3000)
+	c := TinyNadarayaWatson().(*NadarayaWatsonConfig)
+	c.Lags, c.Beta, c.Rho, c.Tune = 8, 9, 0.9, "blocks"
+	whole := fit(t, c, 6, docs...)
+	c.Truncate = 1e-4
+	cut := fit(t, c, 6, docs...)
+	if n, all := len(cut.index.table), len(whole.index.table); n > all/2 {
+		t.Errorf("nodes = %d, want fewer than half of %d", n, all)
+	}
+	want := losses(whole, 300)
+	for i, b := range losses(cut, 300) {
+		if math.Abs(b-want[i]) > 1e-2 {
+			t.Errorf("symbol %d: %v bits, want %v", i, b, want[i])
+		}
+	}
+}
+
+// TestDirect: the smoother for horizon k is the definition with targets
+// x_{t+k}, also after learning, saving and loading, and is what a forecast
+// holds.
+func TestDirect(t *testing.T) {
+	const a, m, k = 3, 3, 4
+	rng := rand.New(rand.NewPCG(23, 1))
+	docs := source(rng, a, 300, 2, 50)
+	c := TinyNadarayaWatson().(*NadarayaWatsonConfig)
+	c.Lags, c.Direct = m, []int{2, k}
+	p := fit(t, c, a, docs...)
+	all := rememberAhead(docs, k)
+	check := func(p *NadarayaWatson, walked []Symbol) {
+		t.Helper()
+		w := &p.direct[1].width
+		want := estimateByDefinition(a, all, levelsByDefinition(all, m), w, walked)
+		f := predictors.NewForecaster(a, predictors.AheadOptions{Horizons: []int{1, k}, Rollouts: 2}).At(p, 0)
+		for y := range want {
+			if math.Abs(f.P[1][y]-want[y]) > 1e-10 || !f.Direct[1] || f.Exact[1] {
+				t.Fatalf("P(x_{t+%d} = %d) = %v (direct %v, exact %v), want %v", k, y, f.P[1][y], f.Direct[1], f.Exact[1], want[y])
+			}
+		}
+		if !f.Exact[0] || f.Direct[0] {
+			t.Errorf("one step ahead: exact, direct = %v, %v, want true, false", f.Exact[0], f.Direct[0])
+		}
+	}
+	check(p, nil)
+	var walked []Symbol
+	for _, x := range source(rng, a, 40)[0] {
+		p.Learn(x)
+		walked = append(walked, x)
+	}
+	all = append(all, rememberAhead([][]Symbol{walked}, k)...)
+	check(p, walked)
+	var file bytes.Buffer
+	if err := predictors.Save(&file, p); err != nil {
+		t.Fatal(err)
+	}
+	q, _ := c.New(predictors.Env{Alphabet: a})
+	if err := predictors.Load(&file, q); err != nil {
+		t.Fatal(err)
+	}
+	check(after(q, walked).(*NadarayaWatson), walked)
+}
+
+// rememberAhead lists the contexts of the documents with the symbols k after.
+func rememberAhead(docs [][]Symbol, k int) (all []remembered) {
+	for _, doc := range docs {
+		for i := range max(0, len(doc)-k+1) {
+			all = append(all, remembered{doc[:i], doc[i+k-1]})
+		}
+	}
+	return all
+}
+
+// TestEvidence: n_eff and the share left to order 0 are those of the weights
+// worked out from the definition, and a match is as long as the longest
+// suffix of the past that was followed by something.
+func TestEvidence(t *testing.T) {
+	const a, m = 5, 4
+	rng := rand.New(rand.NewPCG(24, 1))
+	docs := source(rng, a, 400)
+	all := remember(docs)
+	level := levelsByDefinition(all, m)
+	w := randomBandwidths(rng, a, m)
+	clear(w.discount)
+	p := over(t, "kneser-ney", docs, a, m, 8, newBandwidths(w.beta, w.alpha, w.discount))
+	var walked []Symbol
+	for _, x := range source(rng, a, 30)[0] {
+		p.Observe(x)
+		walked = append(walked, x)
+		got := p.Evidence()
+		weights, match, rest := make([]float64, len(all)), 0, 1.0
+		for j := 1; j <= m; j++ {
+			total := 0.0
+			for i, r := range all {
+				if level[i] <= j {
+					total += kernelByDefinition(j, w.beta, r.before, walked)
+				}
+				if agrees(r.before, walked, j) {
+					match = max(match, j)
+				}
+			}
+			rest *= w.alpha[j] / (w.alpha[j] + total)
+			for i, r := range all {
+				weights[i] *= w.alpha[j] / (w.alpha[j] + total)
+				if level[i] <= j {
+					weights[i] += kernelByDefinition(j, w.beta, r.before, walked) / (w.alpha[j] + total)
+				}
+			}
+		}
+		sum, squares := 0.0, 0.0
+		for _, x := range weights {
+			sum, squares = sum+x, squares+x*x
+		}
+		if n := sum * sum / squares; math.Abs(got.Effective-n) > 1e-8*n || math.Abs(got.Fallback-rest) > 1e-12 || got.Match != float64(match) {
+			t.Fatalf("after %d: evidence = %+v, want match %d, n_eff %v, fallback %v", len(walked), got, match, n, rest)
+		}
+	}
+}
+
+// TestBudget: bounds are kept, by remembering the most recent contexts.
+func TestBudget(t *testing.T) {
+	docs := source(rand.New(rand.NewPCG(25, 1)), 20, 5000)
+	whole := fit(t, TinyNadarayaWatson(), 20, docs...)
+	for _, b := range []predictors.Budget{{ModelBytes: whole.Bytes() / 3}, {TrainOps: 60_000}, {TrainSeconds: 60_000 / nominalRate}} {
+		p, _ := TinyNadarayaWatson().New(predictors.Env{Alphabet: 20, Seed: 5})
+		if err := p.(predictors.Budgeter).SetBudget(b); err != nil {
+			t.Fatal(err)
+		}
+		if err := predictors.Train(context.Background(), p, predictors.Data{Train: docs}, nil); err != nil {
+			t.Fatal(err)
+		}
+		q := p.(*NadarayaWatson)
+		if b.ModelBytes > 0 && q.Bytes() > b.ModelBytes {
+			t.Errorf("bytes = %d, want ≤ %d", q.Bytes(), b.ModelBytes)
+		}
+		if ops, _ := q.Ops(); b.ModelBytes == 0 && ops > 60_000 {
+			t.Errorf("operations = %v, want ≤ 60,000", ops)
+		}
+		n := len(q.memory.targets)
+		if n == 0 || n == len(whole.memory.targets) {
+			t.Fatalf("%+v: %d contexts, want some of %d", b, n, len(whole.memory.targets))
+		}
+		for i := range n {
+			if x := q.memory.label(q.memory.targets[n-1-i]); x != docs[0][len(docs[0])-1-i] {
+				t.Fatalf("context %d from the end is not the text's", i)
+			}
+		}
+	}
+	p, _ := TinyNadarayaWatson().New(predictors.Env{Alphabet: 20})
+	p.(predictors.Budgeter).SetBudget(predictors.Budget{ModelBytes: 10})
+	if err := predictors.Train(context.Background(), p, predictors.Data{Train: docs}, nil); err == nil {
+		t.Error("a model of 10 bytes is promised")
+	}
 }

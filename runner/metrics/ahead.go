@@ -18,6 +18,7 @@ type Ahead struct {
 	fair       []blocks  // per horizon, corrected losses
 	raw        []float64 // per horizon, summed
 	exact      []int
+	direct     []int
 	dropped    float64
 	points     int
 }
@@ -25,7 +26,7 @@ type Ahead struct {
 // NewAhead measures over alphabets of size a.
 func NewAhead(a, block int, o predictors.AheadOptions) *Ahead {
 	h := &Ahead{forecaster: predictors.NewForecaster(a, o), ks: o.Horizons,
-		raw: make([]float64, len(o.Horizons)), exact: make([]int, len(o.Horizons))}
+		raw: make([]float64, len(o.Horizons)), exact: make([]int, len(o.Horizons)), direct: make([]int, len(o.Horizons))}
 	for _, k := range o.Horizons {
 		h.fair = append(h.fair, blocks{metric: "ahead", horizon: k, length: block})
 	}
@@ -44,9 +45,12 @@ func (h *Ahead) At(pt Point, p predictors.Predictor) error {
 		x := pt.Future[k-1]
 		raw := loss(f.P[i][x])
 		fair := raw
-		if f.Exact[i] {
+		switch {
+		case f.Exact[i]:
 			h.exact[i]++
-		} else {
+		case f.Direct[i]:
+			h.direct[i]++
+		default:
 			fair = 2*raw - (loss(f.Half[0][i][x])+loss(f.Half[1][i][x]))/2
 		}
 		if math.IsNaN(fair) || math.IsInf(raw, 1) {
@@ -72,6 +76,9 @@ func (h *Ahead) Rows() (scores []Score, rows []Block) {
 			Score{"ahead_bits", k, h.points, mean},
 			Score{"ahead_bits_raw", k, h.points, h.raw[i] / n},
 			Score{"ahead_exact", k, h.points, float64(h.exact[i]) / n})
+		if h.direct[i] > 0 {
+			scores = append(scores, Score{"ahead_direct", k, h.points, float64(h.direct[i]) / n})
+		}
 		rows = append(rows, h.fair[i].rows...)
 	}
 	if h.dropped > 0 {
