@@ -78,6 +78,10 @@ func startAlpha(c *NadarayaWatsonConfig) float64 {
 // startDiscounts are D(1), D(2) and D(3+) at the start.
 var startDiscounts = [3]float64{0.6, 0.9, 1.2}
 
+// discountSpread is the standard deviation, in units of e, of a normal prior
+// on every D_j(e) about its start: the counts of few queries leave many open.
+const discountSpread = 0.2
+
 // priorSpread is the standard deviation of a weak normal prior on every ln α_j
 // about where it starts: where the data leave an α_j open, as they do when
 // orders on either side of it do its work, it stays within reason, and the
@@ -489,6 +493,11 @@ func (v *validation) objective(s *search) float64 {
 	penalty := 0.0
 	for _, x := range s.alpha[1:] {
 		z := math.Log(x/s.prior) / priorSpread
+		penalty += z * z / 2
+	}
+	for i, d := range s.discount {
+		e := i % 3
+		z := (d - startDiscounts[e]) / (discountSpread * float64(e+1))
 		penalty += z * z / 2
 	}
 	return v.loss(s.alpha, s.discount) + penalty/(math.Ln2*float64(v.queries))

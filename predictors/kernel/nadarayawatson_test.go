@@ -503,7 +503,7 @@ func TestTinyShakespeare(t *testing.T) {
 	}
 	xs, a := corporatest.Packed(t, "shakespeare/tinyshakespeare.txt")
 	c := DefaultNadarayaWatson().(*NadarayaWatsonConfig)
-	c.Queries = 500
+	c.Queries = 1000
 	p, err := c.New(predictors.Env{Alphabet: a, Seed: 5})
 	if err != nil {
 		t.Fatal(err)
