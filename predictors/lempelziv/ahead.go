@@ -18,12 +18,20 @@ type flow struct {
 	mass float64
 }
 
+// That takes a walk that returns to the root and predictions that depend on the
+// node alone. Backshift and LZW return elsewhere, and an ensemble's nodes leave
+// the tree at different times: then futures are followed from state to state
+// (Stater) or sampled.
+
 // PredictAhead is exact, O(nodes up to the last horizon below this one + ks·A)
 // after the first call, which also visits the whole tree to that depth.
 func (p *lz78) PredictAhead(ps [][]float64, ks []int) (dropped float64, ok bool) {
+	if p.overlap || p.spa.ensemble() || p.spa.Backshift > 0 {
+		return 0, false
+	}
 	last := ks[len(ks)-1]
 	returns := p.returnsUpTo(last)
-	if p.at == root {
+	if p.at.node == root {
 		for i, k := range ks {
 			copy(ps[i], returns[k-1])
 		}
@@ -63,7 +71,7 @@ func (p *lz78) returnsUpTo(last int) [][]float64 {
 	for i := range r {
 		r[i] = make([]float64, p.a)
 	}
-	p.descend(root, last, func(k int) []float64 { return r[k-1] })
+	p.descend(place{}, last, func(k int) []float64 { return r[k-1] })
 	for k := 1; k <= last; k++ {
 		renew(r[k-1], k, p.fall, r)
 	}
@@ -78,32 +86,32 @@ func (t *tree) forget() {
 	}
 }
 
-// descend follows the walk below z, sets row(k) to w_k where row is not nil,
-// and p.fall[j] to f_j for j = 1 to last − 1.
-func (p *lz78) descend(z uint32, last int, row func(k int) []float64) {
+// descend follows the walk below a place, sets row(k) to w_k where row is not
+// nil, and p.fall[j] to f_j for j = 1 to last − 1.
+func (p *lz78) descend(from place, last int, row func(k int) []float64) {
 	p.fall = append(p.fall[:0], make([]float64, last+1)...)
-	level, below := append(p.levels[0][:0], flow{z, 1}), p.levels[1]
+	level, below := append(p.levels[0][:0], flow{from.node, 1}), p.levels[1]
 	for k := 1; k <= last; k++ {
 		w := row(k)
 		clear(w)
 		below = below[:0]
-		prior := 0.0 // Σ over the level of mass·γ/(N+γA): what it gives every symbol
+		prior := 0.0 // Σ over the level of what each node gives every symbol
 		for _, f := range level {
-			z := &p.nodes[f.node]
-			unit := f.mass / p.total(z)
-			prior += unit * p.gamma
+			s := p.share(f, from.depth+uint32(k-1))
+			prior += s.base
 			unseen := p.a
-			for c := z.first; c != 0; c = p.nodes[c].sibling {
-				child := &p.nodes[c]
+			for c := p.node(f.node).first; c != 0; {
+				child := p.node(c)
 				unseen--
 				if w != nil {
-					w[child.symbol] += unit * float64(child.visits)
+					w[child.symbol] += s.extra(child.visits)
 				}
 				if k < last {
-					below = append(below, flow{c, unit * (float64(child.visits) + p.gamma)})
+					below = append(below, flow{c, s.all(child.visits)})
 				}
+				c = child.sibling
 			}
-			p.fall[k] += unit * p.gamma * float64(unseen)
+			p.fall[k] += s.base * float64(unseen)
 		}
 		for y := range w {
 			w[y] += prior
@@ -111,4 +119,36 @@ func (p *lz78) descend(z uint32, last int, row func(k int) []float64) {
 		level, below = below, level
 	}
 	p.levels = [2][]flow{level, below}
+}
+
+// A share is what the mass at a node gives to symbols: to each the base, and
+// more to those that came.
+type share struct {
+	law
+	mass, unit, base float64
+	shaped           bool
+}
+
+func (p *lz78) share(f flow, depth uint32) share {
+	s := share{law: p.lawAt(place{node: f.node, depth: depth}), mass: f.mass, shaped: p.spa.shaped()}
+	s.unit = f.mass / s.total
+	s.base = s.unit * s.gamma
+	if s.shaped {
+		s.base = f.mass * s.value(0)
+	}
+	return s
+}
+
+func (s *share) extra(n uint32) float64 {
+	if s.shaped {
+		return s.mass*s.value(n) - s.base
+	}
+	return s.unit * float64(n)
+}
+
+func (s *share) all(n uint32) float64 {
+	if s.shaped {
+		return s.mass * s.value(n)
+	}
+	return s.unit * (float64(n) + s.gamma)
 }

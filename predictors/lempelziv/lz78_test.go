@@ -2,12 +2,10 @@ package lempelziv
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -17,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -24,7 +23,7 @@ type symbols = []predictors.Symbol
 
 func mustNew(t testing.TB, gamma float64, a int) *lz78 {
 	t.Helper()
-	p, err := (&LZ78Config{Gamma: gamma}).New(predictors.Env{Alphabet: a})
+	p, err := (&LZ78Config{PriorConfig: PriorConfig{Gamma: gamma}}).New(predictors.Env{Alphabet: a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +133,7 @@ func TestAbracadabra(t *testing.T) {
 	const alphabet = "abcdr"
 	p := mustNew(t, 0.25, 5)
 	learn(p, index(alphabet, "abracadabra"))
-	if got := len(p.nodes) - 1; got != 7 {
+	if got := p.count - 1; got != 7 {
 		t.Errorf("%d phrases, want the 7 of a, b, r, ac, ad, ab, ra", got)
 	}
 	for _, c := range []struct {
@@ -261,7 +260,7 @@ func TestForksLookAheadAtOnce(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for _, g := range []float64{-1, math.NaN(), math.Inf(1)} {
 		want := fmt.Sprintf("lz78: gamma = %v, want > 0, or 0 to tune it on the validation part", g)
-		if _, err := (&LZ78Config{Gamma: g}).New(predictors.Env{Alphabet: 2}); err == nil || err.Error() != want {
+		if _, err := (&LZ78Config{PriorConfig: PriorConfig{Gamma: g}}).New(predictors.Env{Alphabet: 2}); err == nil || err.Error() != want {
 			t.Errorf("gamma %v: %v, want %s", g, err, want)
 		}
 	}
@@ -395,46 +394,6 @@ func TestKnownProcesses(t *testing.T) {
 	}
 }
 
-// corpus reads a text of the shared corpora, which are not part of the
-// repository.
-func corpus(t testing.TB, name string) []byte {
-	dir := os.Getenv("HORIZON_CORPORA")
-	if dir == "" {
-		dir = filepath.Join(repository(t), "..", "shared", "corpora")
-	}
-	f, err := os.Open(filepath.Join(dir, name))
-	if err != nil {
-		t.Skipf("the corpus is not here: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
-}
-
-func repository(t testing.TB) string {
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			t.Skip("no go.mod above the test: not in a checkout")
-		}
-		dir = up
-	}
-}
-
 func checkDigest(t testing.TB, text []byte, want string) {
 	t.Helper()
 	sum := sha256.Sum256(text)
@@ -454,14 +413,8 @@ func bytesOf(text []byte) symbols {
 // The authors' code (lz78_python of Sagan) on the nanoGPT split of
 // tinyshakespeare, A = 65.
 func TestAuthorsCode(t *testing.T) {
-	text := corpus(t, "shakespeare/tinyshakespeare.txt.gz")
-	checkDigest(t, text, "86c4e6aa9db7c042")
-	xs := bytesOf(text)
-	letters := slices.Compact(slices.Sorted(slices.Values(xs)))
-	for i, x := range xs {
-		at, _ := slices.BinarySearch(letters, x)
-		xs[i] = predictors.Symbol(at)
-	}
+	checkDigest(t, corporatest.Read(t, "shakespeare/tinyshakespeare.txt"), "86c4e6aa9db7c042")
+	xs, _ := corporatest.Packed(t, "shakespeare/tinyshakespeare.txt")
 	const cut = 1003854
 	p := mustNew(t, 1, 65)
 	learn(p, xs[:cut])
@@ -488,34 +441,6 @@ func TestAuthorsCode(t *testing.T) {
 		if math.Abs(after-c.after) > 0.002 || math.Abs(whole-c.whole) > 0.002 {
 			t.Errorf("learning, gamma %v: %.4f and %.4f bits, want %.3f and %.3f", c.gamma, after, whole, c.after, c.whole)
 		}
-	}
-}
-
-// Begleiter, El-Yaniv & Yona's Java, run over bytes with 256 symbols (their
-// printed column took 20): train on the first half of a Calgary file, test on
-// the second, nothing learned there. Their counts leave out the phrase that
-// the cut interrupts, hence the tolerance.
-func TestCalgaryHalves(t *testing.T) {
-	for _, c := range []struct {
-		file, digest string
-		want         float64
-	}{
-		{"bib", "0f1a13936e35", 3.938}, {"news", "7f0482f97746", 4.439}, {"paper1", "8d9c42d9fa58", 4.977},
-		{"paper6", "8f38dd101a4e", 5.170}, {"pic", "0ec3a75089bb", 0.939}, {"progc", "151377a9d6aa", 4.834}, {"trans", "117a00c6af3e", 4.316},
-	} {
-		t.Run(c.file, func(t *testing.T) {
-			text := corpus(t, "calgary/"+c.file+".gz")
-			checkDigest(t, text, c.digest)
-			xs := bytesOf(text)
-			p := mustNew(t, 1./255, 256)
-			learn(p, xs[:len(xs)/2])
-			p.Reset()
-			got := meanLoss(p, xs[len(xs)/2:])
-			t.Logf("%.4f bits, the Java %.3f", got, c.want)
-			if math.Abs(got-c.want) > 0.001 {
-				t.Errorf("%.4f bits, want %.3f", got, c.want)
-			}
-		})
 	}
 }
 
