@@ -153,7 +153,10 @@ func appendSymbols(b []byte, xs []predictors.Symbol) []byte {
 
 // remember appends x to the last symbols, of which there are at most n.
 func remember(recent []predictors.Symbol, x predictors.Symbol, n int) []predictors.Symbol {
-	if len(recent) < n {
+	switch {
+	case n == 0:
+		return recent
+	case len(recent) < n:
 		return append(recent, x)
 	}
 	copy(recent, recent[1:])

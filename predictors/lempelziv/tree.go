@@ -78,31 +78,32 @@ func (t *tree) next(at place, x uint32) place {
 
 // grow counts x at a node and returns where it leads.
 func (t *tree) grow(at place, x uint32) place {
-	t.steps++
-	next := t.tally(at, x)
-	if next.node != root || !t.overlap {
+	next, old := t.tally(at, x)
+	switch {
+	case old:
 		return next
-	}
-	if at.node != root {
+	case !t.overlap:
+		return place{}
+	case at.node != root:
 		t.tally(place{}, x)
 	}
 	return t.child(place{}, x)
 }
 
-// tally counts x at a node and returns the child, or the root if x ends a
-// phrase there. Where the budget leaves no room for the phrase, its only count
-// is not kept.
-func (t *tree) tally(at place, x uint32) place {
-	next := t.child(at, x)
-	c := next.node
-	if c == root {
-		if c = t.insert(at, x).node; c == root {
-			return next
+// tally counts x at a node and returns the child, and whether it was there
+// already. Where the budget leaves no room for a new one, nothing is counted
+// and the root returned.
+func (t *tree) tally(at place, x uint32) (next place, old bool) {
+	t.steps++
+	next = t.child(at, x)
+	if old = next.node != root; !old {
+		if next = t.insert(at, x); next.node == root {
+			return next, false
 		}
 	}
-	t.node(c).visits++
+	t.node(next.node).visits++
 	t.node(at.node).seen++
-	return next
+	return next, old
 }
 
 // SetBudget bounds the bytes of the tree: when they are used up it adds no
