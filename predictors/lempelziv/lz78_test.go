@@ -8,9 +8,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -444,15 +441,6 @@ func TestAuthorsCode(t *testing.T) {
 	}
 }
 
-func opticks(t testing.TB) symbols {
-	text, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "src/testdata/Isaac.Newton-Opticks.txt"))
-	if err != nil {
-		t.Skipf("this Go toolchain lacks Opticks: %v", err)
-	}
-	checkDigest(t, text, "d4a9ac22462b35e7821a4f2706c211093da678620a8f9997989ee7cf8d507bbd")
-	return bytesOf(text)
-}
-
 // On the last tenth of Opticks, half a bit under the unigram's 4.52 at least;
 // learning on helps.
 func TestOpticks(t *testing.T) {
@@ -469,42 +457,4 @@ func TestOpticks(t *testing.T) {
 	if frozen > 4.02 || learning > frozen {
 		t.Errorf("%.4f bits frozen, %.4f learning, want at most 4.02 and less", frozen, learning)
 	}
-}
-
-func BenchmarkLZ78(b *testing.B) {
-	xs := opticks(b)
-	p := mustNew(b, 0, 256)
-	b.Run("learn", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			if i%len(xs) == 0 {
-				p = mustNew(b, 0, 256)
-			}
-			p.Learn(xs[i%len(xs)])
-		}
-	})
-	p = mustNew(b, 0, 256)
-	learn(p, xs)
-	b.Run("prob+observe", func(b *testing.B) {
-		for i := 0; b.Loop(); i++ {
-			p.Prob(xs[i%len(xs)])
-			p.Observe(xs[i%len(xs)])
-		}
-	})
-	b.Run("predict+observe", func(b *testing.B) {
-		q := make([]float64, 256)
-		for i := 0; b.Loop(); i++ {
-			p.Predict(q)
-			p.Observe(xs[i%len(xs)])
-		}
-	})
-	b.Run("ahead32", func(b *testing.B) {
-		ks, ps := []int{1, 2, 4, 8, 16, 32}, make([][]float64, 6)
-		for i := range ps {
-			ps[i] = make([]float64, 256)
-		}
-		for i := 0; b.Loop(); i++ {
-			p.Observe(xs[i%len(xs)])
-			p.PredictAhead(ps, ks)
-		}
-	})
 }
