@@ -92,7 +92,6 @@ var Kinds = []Kind{
 		Default: lempelziv.DefaultLZMS, Tiny: lempelziv.TinyLZMS},
 	{Name: "active-lezi", Version: 1, Doc: "all contexts of a window as long as LZ78's longest phrase, blended by escapes", Paper: "Gopalratnam & Cook 2007",
 		Default: lempelziv.DefaultActiveLeZi, Tiny: lempelziv.TinyActiveLeZi},
-	{Name: "nadaraya-watson", Version: 1, Doc: "kernel smoothing over all training contexts, bandwidths by blocked cross-validation", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
 	{Name: "lz77", Version: 1, Doc: "the longest match in the text learned, backing off to shorter ones, in a window or not", Paper: "Ziv & Lempel 1977; Kneser & Ney 1995; Liu et al. 2024",
 		Default: lempelziv.DefaultLZ77, Tiny: lempelziv.TinyLZ77},
 	{Name: "spm", Version: 1, Doc: "sampled pattern matching: what followed a fraction of the longest match", Paper: "Jacquet, Szpankowski & Apostol 2002",

@@ -30,13 +30,14 @@ import (
 
 // An LZ78Config configures the kind "lz78".
 type LZ78Config struct {
-	PriorConfig
+	Estimate string  `toml:"estimate"` // see PriorConfig
+	Gamma    float64 `toml:"gamma"`
 	SPAConfig
 }
 
 // DefaultLZ78 tunes γ on the validation part.
 func DefaultLZ78() predictors.Config {
-	return &LZ78Config{PriorConfig{Estimate: dirichlet}, defaultSPA}
+	return &LZ78Config{Estimate: dirichlet, SPAConfig: defaultSPA}
 }
 
 // TinyLZ78 is the same: there is nothing to make small.
@@ -44,7 +45,7 @@ func TinyLZ78() predictors.Config { return DefaultLZ78() }
 
 // New returns a predictor whose tree is a root.
 func (c *LZ78Config) New(env predictors.Env) (predictors.Predictor, error) {
-	t, err := c.newTree("lz78", env.Alphabet)
+	t, err := PriorConfig{c.Estimate, c.Gamma}.newTree("lz78", env.Alphabet)
 	if err != nil {
 		return nil, err
 	}

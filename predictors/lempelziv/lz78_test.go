@@ -20,7 +20,7 @@ type symbols = []predictors.Symbol
 
 func mustNew(t testing.TB, gamma float64, a int) *lz78 {
 	t.Helper()
-	p, err := (&LZ78Config{PriorConfig: PriorConfig{Gamma: gamma}}).New(predictors.Env{Alphabet: a})
+	p, err := (&LZ78Config{Gamma: gamma}).New(predictors.Env{Alphabet: a})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,7 +257,7 @@ func TestForksLookAheadAtOnce(t *testing.T) {
 func TestConfigErrors(t *testing.T) {
 	for _, g := range []float64{-1, math.NaN(), math.Inf(1)} {
 		want := fmt.Sprintf("lz78: gamma = %v, want > 0, or 0 to tune it on the validation part", g)
-		if _, err := (&LZ78Config{PriorConfig: PriorConfig{Gamma: g}}).New(predictors.Env{Alphabet: 2}); err == nil || err.Error() != want {
+		if _, err := (&LZ78Config{Gamma: g}).New(predictors.Env{Alphabet: 2}); err == nil || err.Error() != want {
 			t.Errorf("gamma %v: %v, want %s", g, err, want)
 		}
 	}
@@ -410,6 +410,7 @@ func bytesOf(text []byte) symbols {
 // The authors' code (lz78_python of Sagan) on the nanoGPT split of
 // tinyshakespeare, A = 65.
 func TestAuthorsCode(t *testing.T) {
+	t.Parallel()
 	checkDigest(t, corporatest.Read(t, "shakespeare/tinyshakespeare.txt"), "86c4e6aa9db7c042")
 	xs, _ := corporatest.Packed(t, "shakespeare/tinyshakespeare.txt")
 	const cut = 1003854

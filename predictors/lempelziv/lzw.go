@@ -17,7 +17,8 @@ import "horizon/predictors"
 //
 // Welch codes phrase numbers; the sequential assignment is ours, as Sagan &
 // Weissman 2024 make it for LZ78. A symbol of the alphabet takes a node when it
-// first comes, which changes no count. Time and space are LZ78's.
+// is first learned, which changes no count; until then it leads to the root.
+// Time and space are LZ78's.
 
 // An LZWConfig configures the kind "lzw".
 type LZWConfig struct{ PriorConfig }

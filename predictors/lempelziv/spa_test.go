@@ -206,6 +206,7 @@ func TestRefinementsAgainstDefinition(t *testing.T) {
 	for _, name := range slices.SortedFunc(mapKeys(refinements), cmp.Compare[string]) {
 		for _, a := range []int{2, 3, 256} {
 			t.Run(fmt.Sprintf("%s/%d", name, a), func(t *testing.T) {
+				t.Parallel()
 				p, c := refined(t, a, 0.3, refinements[name])
 				compareSPA(t, p, &slowSPA{slow: newSlow(a, p.gamma), c: c}, rand.New(rand.NewPCG(uint64(a), 8)))
 			})
@@ -232,7 +233,7 @@ func compareSPA(t *testing.T, p *lz78, s *slowSPA, rng *rand.Rand) {
 		f.Reset()
 		s.reset()
 		for i, x := range xs {
-			if i%3 == 0 || s.a < 10 {
+			if i%20 == 0 || s.a < 10 {
 				want := s.predict()
 				f.Predict(q)
 				for y := range q {

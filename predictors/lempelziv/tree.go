@@ -27,7 +27,7 @@ type PriorConfig struct {
 }
 
 // newTree returns a root that predicts so.
-func (c *PriorConfig) newTree(kind string, a int) (*tree, error) {
+func (c PriorConfig) newTree(kind string, a int) (*tree, error) {
 	if err := predictors.CheckAlphabet(kind, a); err != nil {
 		return nil, err
 	}
