@@ -58,13 +58,13 @@ func (c *ActiveLeZiConfig) New(env predictors.Env) (predictors.Predictor, error)
 	if c.Window < 0 {
 		return nil, fmt.Errorf("%s: window = %d, want at least 1, or 0 for no bound", kind, c.Window)
 	}
-	t := &contexts{tree: tree{kind: kind, a: env.Alphabet, gamma: c.Gamma, spa: plainSPA}, most: c.Window, phrases: make([]uint64, 1)}
+	t := &leziTree{tree: tree{kind: kind, a: env.Alphabet, gamma: c.Gamma, spa: plainSPA}, most: c.Window, phrases: make([]uint64, 1)}
 	t.clear()
-	return &activeLeZi{contexts: t, suffixes: make([]place, 1)}, nil
+	return &activeLeZi{leziTree: t, suffixes: make([]spot, 1)}, nil
 }
 
-// contexts is the parameters: the tree of all contexts, some of them phrases.
-type contexts struct {
+// A leziTree is the parameters: the tree of all contexts, some of them phrases.
+type leziTree struct {
 	tree
 	phrases []uint64 // a bit a node: it is a phrase of the parse
 	longest int      // phrase
@@ -72,7 +72,7 @@ type contexts struct {
 }
 
 // window is its length once the text is that long.
-func (t *contexts) window() int {
+func (t *leziTree) window() int {
 	if t.most > 0 {
 		return min(t.longest, t.most)
 	}
@@ -81,27 +81,27 @@ func (t *contexts) window() int {
 
 // activeLeZi is a place in a text.
 type activeLeZi struct {
-	*contexts
-	suffixes []place // of the window in the tree, by length; the first is the root
-	phrase   int     // length of the phrase being parsed: it is a suffix
-	run      int     // symbols learned since one was only observed
+	*leziTree
+	suffixes []spot // of the window in the tree, by length; the first is the root
+	phrase   int    // length of the phrase being parsed: it is a suffix
+	run      int    // symbols learned since one was only observed
 	fork     bool
 }
 
 func (p *activeLeZi) Alphabet() int { return p.a }
 
 func (p *activeLeZi) Reset() {
-	p.suffixes, p.phrase, p.run = append(p.suffixes[:0], place{}), 0, 0
+	p.suffixes, p.phrase, p.run = append(p.suffixes[:0], spot{}), 0, 0
 }
 
 func (p *activeLeZi) Fork() predictors.Predictor {
-	f := &activeLeZi{contexts: p.contexts, run: p.run, fork: true}
-	f.suffixes = append(make([]place, 0, p.window()+1), p.suffixes...)
+	f := &activeLeZi{leziTree: p.leziTree, run: p.run, fork: true}
+	f.suffixes = append(make([]spot, 0, p.window()+1), p.suffixes...)
 	return f
 }
 
 // come is n(c) of a suffix, having come now included.
-func (p *activeLeZi) come(at place) float64 {
+func (p *activeLeZi) come(at spot) float64 {
 	n := float64(p.node(at.node).visits)
 	if int(at.depth) > p.run {
 		n++
@@ -110,7 +110,7 @@ func (p *activeLeZi) come(at place) float64 {
 }
 
 func (p *activeLeZi) Predict(q []float64) {
-	l := p.lawAt(place{})
+	l := p.lawAt(spot{})
 	for x := range q {
 		q[x] = l.value(0)
 	}
@@ -124,7 +124,7 @@ func (p *activeLeZi) Predict(q []float64) {
 }
 
 // blend makes P_j of P_{j−1}.
-func (p *activeLeZi) blend(q []float64, at place) {
+func (p *activeLeZi) blend(q []float64, at spot) {
 	z := p.node(at.node)
 	if z.seen == 0 {
 		return
@@ -142,8 +142,8 @@ func (p *activeLeZi) blend(q []float64, at place) {
 }
 
 func (p *activeLeZi) Prob(x predictors.Symbol) float64 {
-	l := p.lawAt(place{})
-	q := l.value(p.node(p.child(place{}, uint32(x)).node).visits)
+	l := p.lawAt(spot{})
+	q := l.value(p.node(p.child(spot{}, uint32(x)).node).visits)
 	for _, at := range p.suffixes[1:] {
 		if seen := p.node(at.node).seen; seen > 0 {
 			n := p.come(at)
@@ -157,13 +157,13 @@ func (p *activeLeZi) Prob(x predictors.Symbol) float64 {
 // tree has the suffixes of what it has, so that those are the short ones.
 func (p *activeLeZi) Observe(x predictors.Symbol) {
 	p.run, p.phrase = 0, 0
-	p.advance(func(at place) place { return p.child(at, uint32(x)) })
+	p.advance(func(at spot) spot { return p.child(at, uint32(x)) })
 }
 
 // advance replaces each suffix by what step makes of it, up to the first of
 // which it makes nothing.
-func (p *activeLeZi) advance(step func(at place) place) {
-	var before place
+func (p *activeLeZi) advance(step func(at spot) spot) {
+	var before spot
 	n := min(len(p.suffixes), p.window())
 	for i := range n {
 		next := step(p.suffixes[i])
@@ -187,7 +187,7 @@ func (p *activeLeZi) Learn(x predictors.Symbol) {
 	if ended {
 		p.longest = max(p.longest, length)
 	}
-	p.advance(func(at place) place {
+	p.advance(func(at spot) spot {
 		if int(at.depth) > p.run {
 			return p.child(at, uint32(x))
 		}
@@ -231,7 +231,7 @@ func (p *activeLeZi) State(b []byte) []byte {
 // Evidence says of a position of the text what the contexts give it together
 // that it follows: each longer one with those below.
 func (p *activeLeZi) Evidence() predictors.Evidence {
-	l := p.lawAt(place{})
+	l := p.lawAt(spot{})
 	e := predictors.Evidence{Fallback: float64(p.a) * l.value(0)}
 	escape := 1.0 // of the longer contexts
 	sum, squares, weight := 0.0, 0.0, 0.0
@@ -268,7 +268,7 @@ func (p *activeLeZi) seen(length int) float64 {
 }
 
 // SetBudget bounds the bytes of the tree, less a bit a node: see tree.SetBudget.
-func (t *contexts) SetBudget(b predictors.Budget) error {
+func (t *leziTree) SetBudget(b predictors.Budget) error {
 	const share = 64 // of the bytes, more than the bits take
 	if b.ModelBytes > 0 && b.ModelBytes < t.Bytes()*share/(share-1) {
 		return fmt.Errorf("model_bytes = %d: the tree of %s takes %d before it is trained", b.ModelBytes, t.kind, t.Bytes())
@@ -279,26 +279,26 @@ func (t *contexts) SetBudget(b predictors.Budget) error {
 
 // Ops counts 3 entries a context learned and 2 a node, and for a prediction 5
 // operations a context and its entry for the next: see tree.Ops.
-func (t *contexts) Ops() (train, perSymbol float64) {
+func (t *leziTree) Ops() (train, perSymbol float64) {
 	train, _ = t.tree.Ops()
 	return train, 6 * float64(t.window()+1)
 }
 
 // Describe reports the longest phrase and the number of contexts.
-func (t *contexts) Describe() map[string]float64 {
+func (t *leziTree) Describe() map[string]float64 {
 	return map[string]float64{"longest": float64(t.longest), "contexts": float64(t.count)}
 }
 
 // Bytes counts nodes, hash slots and the bits.
-func (t *contexts) Bytes() int64 { return t.tree.Bytes() + 8*int64(cap(t.phrases)) }
+func (t *leziTree) Bytes() int64 { return t.tree.Bytes() + 8*int64(cap(t.phrases)) }
 
 // WriteTo writes the tree, which of it are phrases, and the longest.
-func (t *contexts) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, t.save) }
+func (t *leziTree) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, t.save) }
 
 // ReadFrom replaces them.
-func (t *contexts) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, t.save) }
+func (t *leziTree) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, t.save) }
 
-func (t *contexts) save(a *predictors.Archive) {
+func (t *leziTree) save(a *predictors.Archive) {
 	t.tree.save(a)
 	longest, phrases := uint32(t.longest), t.phrases
 	predictors.Value(a, &longest)
@@ -313,7 +313,7 @@ func (t *contexts) save(a *predictors.Archive) {
 	t.longest, t.phrases = int(longest), phrases
 }
 
-func (t *contexts) checkSaved(longest int, phrases []uint64) error {
+func (t *leziTree) checkSaved(longest int, phrases []uint64) error {
 	if longest >= t.count || len(phrases) != t.count/64+1 {
 		return fmt.Errorf("%s: saved a longest phrase of %d symbols and the phrases of %d nodes, want less than %d and %d",
 			t.kind, longest, 64*len(phrases), t.count, 64*(t.count/64+1))

@@ -71,7 +71,7 @@ func (p *lz78) returnsUpTo(last int) [][]float64 {
 	for i := range r {
 		r[i] = make([]float64, p.a)
 	}
-	p.descend(place{}, last, func(k int) []float64 { return r[k-1] })
+	p.descend(spot{}, last, func(k int) []float64 { return r[k-1] })
 	for k := 1; k <= last; k++ {
 		renew(r[k-1], k, p.fall, r)
 	}
@@ -86,9 +86,9 @@ func (t *tree) forget() {
 	}
 }
 
-// descend follows the walk below a place, sets row(k) to w_k where row is not
+// descend follows the walk below a spot, sets row(k) to w_k where row is not
 // nil, and p.fall[j] to f_j for j = 1 to last − 1.
-func (p *lz78) descend(from place, last int, row func(k int) []float64) {
+func (p *lz78) descend(from spot, last int, row func(k int) []float64) {
 	p.fall = append(p.fall[:0], make([]float64, last+1)...)
 	level, below := append(p.levels[0][:0], flow{from.node, 1}), p.levels[1]
 	for k := 1; k <= last; k++ {
@@ -130,7 +130,7 @@ type share struct {
 }
 
 func (p *lz78) share(f flow, depth uint32) share {
-	s := share{law: p.lawAt(place{node: f.node, depth: depth}), mass: f.mass, shaped: p.spa.shaped()}
+	s := share{law: p.lawAt(spot{node: f.node, depth: depth}), mass: f.mass, shaped: p.spa.shaped()}
 	s.unit = f.mass / s.total
 	s.base = s.unit * s.gamma
 	if s.shaped {

@@ -269,16 +269,16 @@ func UniqueLengths(xs []predictors.Symbol) []int {
 func CountPhrases(xs []predictors.Symbol) int {
 	var t table
 	t.clear()
-	at := uint32(root)
+	at := spot{}
 	for _, x := range xs {
-		c := t.find(at, uint32(x))
-		if c == root {
+		next := t.child(at, uint32(x))
+		if next.node == root {
 			t.insert(at, uint32(x))
 		}
-		at = c
+		at = next
 	}
-	if at != root {
-		return len(t.nodes)
+	if at.node != root {
+		return t.count
 	}
-	return len(t.nodes) - 1
+	return t.count - 1
 }

@@ -58,10 +58,10 @@ func (c *LZ78Config) New(env predictors.Env) (predictors.Predictor, error) {
 // lz78 is a place in a tree.
 type lz78 struct {
 	*tree
-	at   place // where the next symbol is predicted from
+	at   spot // where the next symbol is predicted from
 	fork bool
 	// With backshift the walk that predicts leaves the one that learns.
-	parse  place               // the phrase being learned
+	parse  spot                // the phrase being learned
 	recent []predictors.Symbol // the last symbols, at most spa.Backshift
 	mix    []member            // scratch of the ensemble
 	phrase []predictors.Symbol // likewise
@@ -71,7 +71,7 @@ type lz78 struct {
 
 func (p *lz78) Alphabet() int { return p.a }
 
-func (p *lz78) Reset() { p.at, p.parse, p.recent = place{}, place{}, p.recent[:0] }
+func (p *lz78) Reset() { p.at, p.parse, p.recent = spot{}, spot{}, p.recent[:0] }
 
 func (p *lz78) Fork() predictors.Predictor {
 	f := &lz78{tree: p.tree, at: p.at, fork: true}

@@ -75,16 +75,16 @@ func (c *LZMSConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &lzms{lz78: lz78{tree: t}, back: c.Back, parses: make([]place, c.Shift+1)}, nil
+	return &lzms{lz78: lz78{tree: t}, back: c.Back, parses: make([]spot, c.Shift+1)}, nil
 }
 
 // lzms is a place in a tree, and where its parses are. It predicts as lz78 does.
 type lzms struct {
 	lz78
 	back   int
-	parses []place // by offset
-	begun  int     // parses of this document that have
-	skips  bool    // for a test: see javaLeaves there
+	parses []spot // by offset
+	begun  int    // parses of this document that have
+	skips  bool   // for a test: see javaLeaves there
 	budget predictors.Budget
 }
 
@@ -106,7 +106,7 @@ func (p *lzms) Observe(x predictors.Symbol) {
 	p.move(p.child(p.at, uint32(x)))
 }
 
-func (p *lzms) move(next place) {
+func (p *lzms) move(next spot) {
 	if p.at = next; next.node == root {
 		p.at = p.walk(p.recent)
 	}
@@ -128,7 +128,7 @@ func (p *lzms) Learn(x predictors.Symbol) {
 
 // extend takes a parse from where it is to where the symbol after x is parsed;
 // last are the last symbols, at most M, x too.
-func (p *lzms) extend(at place, x predictors.Symbol, last []predictors.Symbol) place {
+func (p *lzms) extend(at spot, x predictors.Symbol, last []predictors.Symbol) spot {
 	p.steps++
 	if next := p.child(at, uint32(x)); next.node != root {
 		return next
@@ -143,7 +143,7 @@ func (p *lzms) extend(at place, x predictors.Symbol, last []predictors.Symbol) p
 	if !long {
 		return at
 	}
-	at = place{}
+	at = spot{}
 	for _, y := range last {
 		at = p.extend(at, y, nil) // at most M symbols: none is long
 	}
@@ -151,7 +151,7 @@ func (p *lzms) extend(at place, x predictors.Symbol, last []predictors.Symbol) p
 }
 
 // tallyPath counts a new phrase at all that begin it.
-func (p *lzms) tallyPath(at place) {
+func (p *lzms) tallyPath(at spot) {
 	p.steps += int64(at.depth)
 	for c := at.node; c != root; {
 		z := p.node(c)
@@ -212,7 +212,7 @@ type fitting struct {
 // are used up.
 func (f *fitting) parse(doc []predictors.Symbol, offset int) (more bool, err error) {
 	const tick = 1 << 10
-	at := place{}
+	at := spot{}
 	for i := offset; i < len(doc); i++ {
 		at = f.extend(at, doc[i], doc[max(0, i+1-f.back):i+1])
 		if i%tick != 0 {

@@ -186,7 +186,7 @@ func (l *law) lift(v float64) float64 {
 	return v * l.rest
 }
 
-func (t *tree) lawAt(at place) law {
+func (t *tree) lawAt(at spot) law {
 	z := t.node(at.node)
 	gamma := t.gamma
 	if t.spa.scaling != byNothing {
@@ -235,7 +235,7 @@ func (t *tree) each(z *node, l *law, f func(v, times float64)) {
 
 // A member of an ensemble.
 type member struct {
-	at     place
+	at     spot
 	law    law
 	weight float64
 }
@@ -324,24 +324,24 @@ func (p *lz78) probMixed(x uint32) (q float64) {
 	return q
 }
 
-// follow goes to the next place, or where backshift leads from there.
-func (p *lz78) follow(next place, x predictors.Symbol) {
+// follow goes to the next spot, or where backshift leads from there.
+func (p *lz78) follow(next spot, x predictors.Symbol) {
 	p.recent = remember(p.recent, x, p.spa.Backshift)
 	least := uint32(p.spa.BackshiftCount)
 	for from := 0; (next.node == root || p.node(next.node).seen < least) && from < len(p.recent); from++ {
 		next = p.walk(p.recent[from:])
 	}
 	if p.node(next.node).seen < least {
-		next = place{}
+		next = spot{}
 	}
 	p.at = next
 }
 
 // walk goes from the root by all of xs, or stays there.
-func (t *table) walk(xs []predictors.Symbol) (at place) {
+func (t *table) walk(xs []predictors.Symbol) (at spot) {
 	for _, x := range xs {
 		if at = t.child(at, uint32(x)); at.node == root {
-			return place{}
+			return spot{}
 		}
 	}
 	return at
@@ -380,7 +380,7 @@ func (p *lz78) Evidence() predictors.Evidence {
 }
 
 // evidence of one node.
-func (t *tree) evidence(at place) predictors.Evidence {
+func (t *tree) evidence(at spot) predictors.Evidence {
 	l := t.lawAt(at)
 	return predictors.Evidence{
 		Match: float64(at.depth), Effective: float64(t.node(at.node).seen), Fallback: min(1, float64(t.a)*l.value(0)),

@@ -26,10 +26,10 @@ const sample = 1 << 16
 type walker interface {
 	predictors.Predictor
 	Prob(x predictors.Symbol) float64
-	place() place
+	here() spot
 }
 
-func (p *lz78) place() place { return p.at }
+func (p *lz78) here() spot { return p.at }
 
 // Tune prunes the tree and then sets γ, unless it was given, to the value with
 // the least loss on the validation part.
@@ -79,7 +79,7 @@ func (t *tree) meet(ctx context.Context, w walker, docs [][]predictors.Symbol, r
 	for _, doc := range docs {
 		w.Reset()
 		for _, x := range doc {
-			at := w.place()
+			at := w.here()
 			seen := t.node(at.node).seen
 			met = append(met, meeting{
 				n:     float64(t.node(t.child(at, uint32(x)).node).visits),
@@ -94,11 +94,20 @@ func (t *tree) meet(ctx context.Context, w walker, docs [][]predictors.Symbol, r
 			}
 		}
 	}
-	return tally(met), ctx.Err()
+	return merge(met), ctx.Err()
 }
 
-// tally sorts the meetings and counts equal ones.
-func tally(met []meeting) []meeting {
+// tally counts equal pairs n·2³² + N, met where γ is not scaled.
+func tally(pairs []uint64) []meeting {
+	met := make([]meeting, len(pairs))
+	for i, v := range pairs {
+		met[i] = meeting{n: float64(v >> 32), total: float64(uint32(v)), scale: 1, times: 1}
+	}
+	return merge(met)
+}
+
+// merge sorts the meetings and counts equal ones.
+func merge(met []meeting) []meeting {
 	slices.SortFunc(met, func(x, y meeting) int {
 		return cmp.Or(cmp.Compare(x.n, y.n), cmp.Compare(x.total, y.total), cmp.Compare(x.scale, y.scale))
 	})

@@ -23,8 +23,8 @@ type node struct {
 	sibling uint32 // the parent's next child, or 0
 }
 
-// A place is a node as a walk comes to it. The zero place is the root.
-type place struct {
+// A spot is a node as a walk comes to it. The zero spot is the root.
+type spot struct {
 	hash  uint64 // of the node's string
 	node  uint32
 	depth uint32 // length of the string
@@ -77,7 +77,7 @@ func (t *table) setSlots(n int) {
 func (t *table) node(c uint32) *node { return &t.chunks[c>>chunkBits][c%chunkNodes] }
 
 // child returns the place of the child of at by x, or the root.
-func (t *table) child(at place, x uint32) place {
+func (t *table) child(at spot, x uint32) spot {
 	h := extend(at.hash, x)
 	tag := uint32(h >> 32)
 	slots := t.slots
@@ -85,38 +85,38 @@ func (t *table) child(at place, x uint32) place {
 	for i := int(tag >> t.shift); ; i++ {
 		s := slots[i&mask]
 		if s == 0 {
-			return place{}
+			return spot{}
 		}
 		if uint32(s>>32) != tag {
 			continue
 		}
 		if z := t.node(uint32(s)); z.parent == at.node && z.symbol == x {
-			return place{h, uint32(s), at.depth + 1}
+			return spot{h, uint32(s), at.depth + 1}
 		}
 	}
 }
 
 // insert appends a child that is not there, without visits, or returns the
 // root where the limit leaves no room for it.
-func (t *table) insert(at place, x uint32) place {
+func (t *table) insert(at spot, x uint32) spot {
 	if !t.makeRoom() {
-		return place{}
+		return spot{}
 	}
 	c := uint32(t.count)
 	t.count++
 	h := extend(at.hash, x)
-	t.place(slot(h>>32<<32 | uint64(c)))
+	t.put(slot(h>>32<<32 | uint64(c)))
 	parent := t.node(at.node)
 	if parent.first == 0 {
 		t.inner++
 	}
 	*t.node(c) = node{parent: at.node, symbol: x, sibling: parent.first}
 	parent.first = c
-	return place{h, c, at.depth + 1}
+	return spot{h, c, at.depth + 1}
 }
 
-// place puts a slot's content where the search for it will come by.
-func (t *table) place(s slot) {
+// put stores a slot where the search for it will come by.
+func (t *table) put(s slot) {
 	mask := len(t.slots) - 1
 	i := int(s >> 32 >> t.shift)
 	for ; t.slots[i&mask] != 0; i++ {
@@ -175,7 +175,7 @@ func (t *table) double() {
 	t.setSlots(2 * len(old))
 	for i := range old {
 		if s := old[(start+i)&(len(old)-1)]; s != 0 {
-			t.place(s)
+			t.put(s)
 		}
 	}
 }
@@ -242,7 +242,7 @@ func (t *table) rebuild(columns [3][]uint32, alphabet int) error {
 	limit := t.limit
 	t.limit = 0
 	t.clear()
-	places := make([]place, 1, n+1)
+	places := make([]spot, 1, n+1)
 	for i := range n {
 		parent, symbol := columns[0][i], columns[1][i]
 		if int(parent) > i || int(symbol) >= alphabet {

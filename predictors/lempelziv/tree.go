@@ -68,32 +68,32 @@ type tree struct {
 }
 
 // next is where x leads without learning.
-func (t *tree) next(at place, x uint32) place {
+func (t *tree) next(at spot, x uint32) spot {
 	next := t.child(at, x)
 	if next.node == root && t.overlap {
-		return t.child(place{}, x)
+		return t.child(spot{}, x)
 	}
 	return next
 }
 
 // grow counts x at a node and returns where it leads.
-func (t *tree) grow(at place, x uint32) place {
+func (t *tree) grow(at spot, x uint32) spot {
 	next, old := t.tally(at, x)
 	switch {
 	case old:
 		return next
 	case !t.overlap:
-		return place{}
+		return spot{}
 	case at.node != root:
-		t.tally(place{}, x)
+		t.tally(spot{}, x)
 	}
-	return t.child(place{}, x)
+	return t.child(spot{}, x)
 }
 
 // tally counts x at a node and returns the child, and whether it was there
 // already. Where the budget leaves no room for a new one, nothing is counted
 // and the root returned.
-func (t *tree) tally(at place, x uint32) (next place, old bool) {
+func (t *tree) tally(at spot, x uint32) (next spot, old bool) {
 	t.steps++
 	next = t.child(at, x)
 	if old = next.node != root; !old {
