@@ -104,6 +104,16 @@ var Kinds = []Kind{
 		Default: lempelziv.DefaultHamming, Tiny: lempelziv.TinyHamming},
 	{Name: "quantised-context", Version: 1, Doc: "contexts of symbol classes, blended: a lossy code for contexts", Paper: "Jelinek & Mercer 1980; Brown et al. 1992; Martin, Liermann & Ney 1998",
 		Default: lempelziv.DefaultQuantised, Tiny: lempelziv.TinyQuantised},
+	{Name: "gzip-lm", Version: 1, Doc: "a compressor as a language model, by the lengths of gzip, or of an ideal LZ77 parse: a curiosity", Paper: "Delétang et al. 2023; Deutsch 1996",
+		Default: baseline.DefaultGzipLM, Tiny: baseline.TinyGzipLM, Skip: wholeBytes},
+	{Name: "xz-lm", Version: 1, Doc: "a compressor as a language model, by the lengths of LZMA: a curiosity", Paper: "Delétang et al. 2023; Pavlov 1998",
+		Default: baseline.DefaultXzLM, Tiny: baseline.TinyXzLM, Skip: wholeBytesAnew},
+	{Name: "zstd-lm", Version: 1, Doc: "a compressor as a language model, by the lengths of zstd: a curiosity", Paper: "Delétang et al. 2023; Collet & Kucherawy 2021",
+		Default: baseline.DefaultZstdLM, Tiny: baseline.TinyZstdLM, Skip: wholeBytes},
+	{Name: "brotli-lm", Version: 1, Doc: "a compressor as a language model, by the lengths of brotli: a curiosity", Paper: "Delétang et al. 2023; Alakuijala & Szabadka 2016",
+		Default: baseline.DefaultBrotliLM, Tiny: baseline.TinyBrotliLM, Skip: wholeBytes},
+	{Name: "bzip2-lm", Version: 1, Doc: "a compressor as a language model, by the lengths of bzip2: a curiosity", Paper: "Delétang et al. 2023; Seward 1996",
+		Default: baseline.DefaultBzip2LM, Tiny: baseline.TinyBzip2LM, Skip: wholeBytesAnew},
 	{Name: "nadaraya-watson", Version: 2, Doc: "kernel smoothing over all training contexts, with discounts, bandwidths tuned; direct horizons", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976; Kneser & Ney 1995", Random: true,
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
 	{Name: "transformer", Version: 2, Doc: "decoder-only transformer with every part a switch, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
@@ -121,6 +131,17 @@ func init() {
 		mixture.Kinds = append(mixture.Kinds, mixture.Kind{Name: k.Name, Version: k.Version, Default: k.Default})
 	}
 }
+
+// Why compressors as language models skip checks.
+const (
+	bytesAreCoarse = "one symbol after another is less than the byte that lengths are counted in"
+	madeAnew       = "the compressor is made anew for each text"
+)
+
+var (
+	wholeBytes     = map[string]string{"near-entropy": bytesAreCoarse}
+	wholeBytesAnew = map[string]string{"near-entropy": bytesAreCoarse, "no-allocation": madeAnew}
+)
 
 var contextFree = map[string]string{"near-entropy": "it knows no context"}
 

@@ -100,19 +100,19 @@ func fromMatches(lengths []int, first int, log func(float64) float64) (quotient,
 func MatchLengths(xs []predictors.Symbol) []int {
 	m := newMatchText("", math.MaxUint16+1, 0, 0)
 	lengths := make([]int, len(xs))
-	last, at := uint32(0), matchSpot{}
+	last, at := uint32(0), contexts.Spot{}
 	for i, x := range xs {
-		for i+at.length < len(xs) {
-			y := m.Find(at.class, uint32(xs[i+at.length]))
+		for i+at.Length < len(xs) {
+			y := m.Find(at.Class, uint32(xs[i+at.Length]))
 			if y == nil {
 				break
 			}
-			at = matchSpot{y.Next, at.length + 1}
+			at = contexts.Spot{Class: y.Next, Length: at.Length + 1}
 		}
-		lengths[i] = at.length + 1
+		lengths[i] = at.Length + 1
 		last = m.Extend(last, uint32(x))
-		at.length = max(at.length-1, 0)
-		m.settle(&at)
+		at.Length = max(at.Length-1, 0)
+		m.Settle(&at)
 	}
 	return lengths
 }
@@ -126,19 +126,19 @@ func WindowMatchLengths(xs []predictors.Symbol, window int) []int {
 	prefix := prefixClasses(&m.Automaton, slices.Values(xs))
 	order := newLinkOrder(&m.Automaton, prefix)
 	lengths := make([]int, len(xs))
-	at := matchSpot{}
+	at := contexts.Spot{}
 	for i := range xs {
-		for i+at.length < len(xs) {
-			next := m.Find(at.class, uint32(xs[i+at.length])).Next
-			if order.latest(next) < max(i-window, 0)+at.length { // it would begin before the window
+		for i+at.Length < len(xs) {
+			next := m.Find(at.Class, uint32(xs[i+at.Length])).Next
+			if order.latest(next) < max(i-window, 0)+at.Length { // it would begin before the window
 				break
 			}
-			at = matchSpot{next, at.length + 1}
+			at = contexts.Spot{Class: next, Length: at.Length + 1}
 		}
-		lengths[i] = at.length + 1
+		lengths[i] = at.Length + 1
 		order.end(prefix[i], i)
-		at.length = max(at.length-1, 0)
-		m.settle(&at)
+		at.Length = max(at.Length-1, 0)
+		m.Settle(&at)
 	}
 	return lengths
 }

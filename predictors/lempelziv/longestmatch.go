@@ -184,13 +184,13 @@ type lz77 struct {
 // A matchPlace is a predictor's state. While it learns on from where it is,
 // its spot is that of the text's end.
 type matchPlace struct {
-	at      matchSpot
+	at      contexts.Spot
 	writing bool // the last step was Learn
 }
 
 // observe moves on over x.
 func (p *matchPlace) observe(m *matchText, x predictors.Symbol) {
-	p.at, p.writing = m.follow(p.at, x, m.longest), false
+	p.at, p.writing = m.Follow(p.at, x, m.longest), false
 }
 
 // learn moves on over x and learns it.
@@ -201,11 +201,11 @@ func (p *matchPlace) learn(m *matchText, x predictors.Symbol) {
 	}
 	together := p.at == m.pen
 	if !together {
-		p.at = m.follow(p.at, x, m.longest)
+		p.at = m.Follow(p.at, x, m.longest)
 	}
 	m.add(x)
-	m.settle(&p.at)
-	if m.shrink() || together || p.at.length <= m.pen.length {
+	m.Settle(&p.at)
+	if m.shrink() || together || p.at.Length <= m.pen.Length {
 		p.at = m.pen
 	}
 }
@@ -230,8 +230,8 @@ func (p *lz77) Learn(x predictors.Symbol) {
 
 // State is the match: the class and, within it, the length.
 func (p *matchPlace) State(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint32(b, p.at.class)
-	return binary.LittleEndian.AppendUint64(b, uint64(p.at.length))
+	b = binary.LittleEndian.AppendUint32(b, p.at.Class)
+	return binary.LittleEndian.AppendUint64(b, uint64(p.at.Length))
 }
 
 // A matchLevel is a context with its counts: the class c, of which the context
@@ -244,8 +244,8 @@ type matchLevel struct {
 }
 
 // first is the level of the longest match; ok is false if nothing was learned.
-func (m *matchText) first(s matchSpot, least int) (matchLevel, bool) {
-	return m.down(s.class, s.length, 0, least)
+func (m *matchText) first(s contexts.Spot, least int) (matchLevel, bool) {
+	return m.down(s.Class, s.Length, 0, least)
 }
 
 // next is the level below v.

@@ -348,7 +348,7 @@ func TestLZ77IsTheInfiniGram(t *testing.T) {
 			if math.Abs(p[y]-q[y]) > 1e-12 {
 				t.Fatalf("after %d symbols: P(%d) = %v, the infini-gram's %v", i, y, p[y], q[y])
 			}
-			if limit.at.length > 0 && g[y] > 1e-6 && math.Abs(r[y]-g[y]) > 1e-7 {
+			if limit.at.Length > 0 && g[y] > 1e-6 && math.Abs(r[y]-g[y]) > 1e-7 {
 				t.Fatalf("after %d symbols: P(%d) = %v for γ → 0, the infini-gram's %v", i, y, r[y], g[y])
 			}
 		}

@@ -29,22 +29,15 @@ type matchText struct {
 	text    []predictors.Symbol
 	starts  []uint32 // where documents begin in text
 	last    uint32   // the class of the present document, of which it is the longest string
-	pen     matchSpot
-	counted int       // text[counted:] is counted
-	tail    matchSpot // the context of text[counted]
-	begun   int       // documents that begin before or at text[counted]
+	pen     contexts.Spot
+	counted int           // text[counted:] is counted
+	tail    contexts.Spot // the context of text[counted]
+	begun   int           // documents that begin before or at text[counted]
 	ops     float64
 	levels  float64 // contexts in which symbols were counted
 	learned float64 // symbols, those dropped too
 
 	left *matchLefts // nil if nobody asks for it
-}
-
-// A matchSpot is a place in the automaton: a suffix of a text, length symbols
-// long, and the class that has it.
-type matchSpot struct {
-	class  uint32
-	length int
 }
 
 func newMatchText(kind string, a, longest, window int) *matchText {
@@ -64,43 +57,19 @@ func orUnbounded(n int) int {
 func (m *matchText) reset() {
 	m.Automaton.Clear()
 	m.text, m.starts = nil, nil
-	m.last, m.pen, m.tail = 0, matchSpot{}, matchSpot{}
+	m.last, m.pen, m.tail = 0, contexts.Spot{}, contexts.Spot{}
 	m.counted, m.begun = 0, 0
 	if m.left != nil {
 		m.left.reset(m)
 	}
 }
 
-// settle corrects a spot whose class was split since.
-func (m *matchText) settle(s *matchSpot) {
-	for s.class != 0 && int(m.Length[m.List[s.class].Suffix]) >= s.length {
-		s.class = m.List[s.class].Suffix
-	}
-}
-
-// follow moves a spot over x to the longest suffix, at most longest symbols
-// long, that the text has.
-func (m *matchText) follow(s matchSpot, x predictors.Symbol, longest int) matchSpot {
-	for {
-		if y := m.Find(s.class, uint32(x)); y != nil {
-			s = matchSpot{y.Next, min(s.length+1, longest)}
-			m.settle(&s)
-			return s
-		}
-		if s.class == 0 {
-			return matchSpot{}
-		}
-		s.class = m.List[s.class].Suffix
-		s.length = int(m.Length[s.class])
-	}
-}
-
 // begin opens a document.
 func (m *matchText) begin() {
 	m.starts = append(m.starts, uint32(len(m.text)))
-	m.last, m.pen = 0, matchSpot{}
+	m.last, m.pen = 0, contexts.Spot{}
 	if m.left != nil {
-		m.left.pen = matchSpot{}
+		m.left.pen = contexts.Spot{}
 	}
 }
 
@@ -108,8 +77,8 @@ func (m *matchText) begin() {
 func (m *matchText) add(x predictors.Symbol) {
 	m.count(x)
 	m.last = m.Extend(m.last, uint32(x))
-	m.settle(&m.pen)
-	m.pen = m.follow(m.pen, x, m.longest)
+	m.Settle(&m.pen)
+	m.pen = m.Follow(m.pen, x, m.longest)
 	if m.left != nil {
 		m.left.enter(m, x)
 	}
@@ -121,9 +90,9 @@ func (m *matchText) add(x predictors.Symbol) {
 
 // count counts x in every context that has seen it; Extend does in the others.
 func (m *matchText) count(x predictors.Symbol) {
-	m.settle(&m.pen)
+	m.Settle(&m.pen)
 	m.learned++
-	for c := m.pen.class; ; c = m.List[c].Suffix {
+	for c := m.pen.Class; ; c = m.List[c].Suffix {
 		if y := m.Find(c, uint32(x)); y != nil {
 			y.Count++
 			m.List[c].Total++
@@ -140,17 +109,17 @@ func (m *matchText) expire() {
 	x := m.text[m.counted]
 	if m.begun < len(m.starts) && int(m.starts[m.begun]) == m.counted {
 		m.begun++
-		m.tail = matchSpot{}
+		m.tail = contexts.Spot{}
 	}
-	m.settle(&m.tail)
-	for c := m.tail.class; ; c = m.List[c].Suffix {
+	m.Settle(&m.tail)
+	for c := m.tail.Class; ; c = m.List[c].Suffix {
 		m.Find(c, uint32(x)).Count--
 		m.List[c].Total--
 		if c == 0 {
 			break
 		}
 	}
-	m.tail = m.follow(m.tail, x, m.longest)
+	m.tail = m.Follow(m.tail, x, m.longest)
 	if m.left != nil {
 		m.left.expire(m, x)
 	}
@@ -282,8 +251,8 @@ func (m *matchText) restore(text []predictors.Symbol, starts []uint32) error {
 type matchLefts struct {
 	ends  []uint32 // beside the classes: counted positions that end with its strings
 	kinds []uint32
-	pen   matchSpot // like those of the text, but two symbols longer at most,
-	tail  matchSpot // and behind the symbol
+	pen   contexts.Spot // like those of the text, but two symbols longer at most,
+	tail  contexts.Spot // and behind the symbol
 }
 
 func (l *matchLefts) reset(m *matchText) {
@@ -315,9 +284,9 @@ func (l *matchLefts) reach(m *matchText) int {
 // enter counts the end of the document, which x has just become.
 func (l *matchLefts) enter(m *matchText, x predictors.Symbol) {
 	l.grow(m)
-	m.settle(&l.pen)
-	l.pen = m.follow(l.pen, x, l.reach(m))
-	for c := l.pen.class; c != 0; c = m.List[c].Suffix {
+	m.Settle(&l.pen)
+	l.pen = m.Follow(l.pen, x, l.reach(m))
+	for c := l.pen.Class; c != 0; c = m.List[c].Suffix {
 		if l.ends[c]++; l.ends[c] == 1 {
 			l.kinds[m.List[c].Suffix]++
 		}
@@ -331,17 +300,17 @@ func (l *matchLefts) enter(m *matchText, x predictors.Symbol) {
 func (l *matchLefts) expire(m *matchText, x predictors.Symbol) {
 	first := int(m.starts[m.begun-1])
 	if first == m.counted {
-		l.tail = matchSpot{}
+		l.tail = contexts.Spot{}
 	}
-	m.settle(&l.tail)
-	l.tail = m.follow(l.tail, x, l.reach(m))
-	for c := l.tail.class; c != 0; c = m.List[c].Suffix {
+	m.Settle(&l.tail)
+	l.tail = m.Follow(l.tail, x, l.reach(m))
+	for c := l.tail.Class; c != 0; c = m.List[c].Suffix {
 		if l.ends[c]--; l.ends[c] == 0 {
 			l.kinds[m.List[c].Suffix]--
 		}
 	}
 	if n := m.counted - first + 1; n <= l.reach(m) {
-		l.kinds[l.tail.class]--
+		l.kinds[l.tail.Class]--
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/contexts"
 )
 
 // Sampled pattern matching (Jacquet, Szpankowski & Apostol 2002, "A universal
@@ -110,9 +111,9 @@ func (p *spm) sampled() (c uint32, length, match int) {
 	if !ok {
 		return 0, 0, 0
 	}
-	s := matchSpot{v.c, int(math.Ceil(p.alpha * float64(v.length)))}
-	p.settle(&s)
-	return s.class, s.length, v.length
+	s := contexts.Spot{Class: v.c, Length: int(math.Ceil(p.alpha * float64(v.length)))}
+	p.Settle(&s)
+	return s.Class, s.Length, v.length
 }
 
 // Prob is (n(x) + γ)/(N + γA).

@@ -79,6 +79,37 @@ func (m *Automaton) exactly(c, x, q uint32) uint32 {
 	}
 }
 
+// A Spot is a place in an automaton: a string of the text, Length symbols
+// long, and the class that has it.
+type Spot struct {
+	Class  uint32
+	Length int
+}
+
+// Settle corrects a spot whose class was split since.
+func (m *Automaton) Settle(s *Spot) {
+	for s.Class != 0 && int(m.Length[m.List[s.Class].Suffix]) >= s.Length {
+		s.Class = m.List[s.Class].Suffix
+	}
+}
+
+// Follow moves a spot over x to the longest suffix of both, at most longest
+// symbols long, that is in the text.
+func (m *Automaton) Follow(s Spot, x predictors.Symbol, longest int) Spot {
+	for {
+		if y := m.Find(s.Class, uint32(x)); y != nil {
+			s = Spot{y.Next, min(s.Length+1, longest)}
+			m.Settle(&s)
+			return s
+		}
+		if s.Class == 0 {
+			return Spot{}
+		}
+		s.Class = m.List[s.Class].Suffix
+		s.Length = int(m.Length[s.Class])
+	}
+}
+
 // Bytes counts classes, successors and the index.
 func (m *Automaton) Bytes() int64 { return m.Store.Bytes() + int64(cap(m.Length))*4 }
 
