@@ -15,6 +15,9 @@ import (
 //	symbols = 1_000_000
 //	model_bytes = ["1MiB", "4MiB"]     # a list sweeps: kn/model_bytes=1MiB, …
 //
+// Several lists are swept one at a time, the other resources open: that is
+// what matching one resource means. (In a grid, lists multiply.)
+//
 // The predictor's own wins over [budget]. Bounds are part of its parameters,
 // and of its identity, where they are set.
 const budgetKey = "budget"
@@ -116,8 +119,12 @@ func (b *builder) bound(t *predictorTable, name string, point []choice, on []ove
 			return c.axis.at, c.value
 		}
 	}
-	if n := t.n.get(budgetKey, name); n != nil {
-		return join(join(t.path, budgetKey), name), n
+	key, n = join(budgetKey, name), b.root.get(budgetKey, name)
+	if own := t.n.get(budgetKey, name); own != nil {
+		key, n = join(join(t.path, budgetKey), name), own
 	}
-	return join(budgetKey, name), b.root.get(budgetKey, name)
+	if n != nil && n.list { // another sweep's turn
+		return key, nil
+	}
+	return key, n
 }

@@ -102,7 +102,7 @@ func TestBudgetsInSetsAndGrids(t *testing.T) {
 		{`budget.train_seconds=[1, 2]`, kn + "budget = { train_seconds = 7 }\n", "kn"},
 		{"", kn + "grid = { budget = { symbols = [5, 6] }, order = 3 }\n", "kn/symbols=5 kn/symbols=6"},
 		{`budget.symbols=[1, 2, 3]`, kn + "grid = { budget.symbols = [5, 6] }\n", "kn/symbols=5 kn/symbols=6"},
-		{"", kn + "budget = { symbols = [5, 6], train_ops = [1, 2] }\nskip = [{ budget = { symbols = 5, train_ops = 2 } }]\n",
+		{"", kn + "grid = { budget = { symbols = [5, 6], train_ops = [1, 2] } }\nskip = [{ budget = { symbols = 5, train_ops = 2 } }]\n",
 			"kn/symbols=5,train_ops=1 kn/symbols=6,train_ops=1 kn/symbols=6,train_ops=2"},
 	} {
 		var sets []string

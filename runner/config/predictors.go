@@ -48,7 +48,8 @@ type predictorTable struct {
 	kind    predictorKind
 	corpora []Corpus // it runs on
 	on      []override
-	axes    []axis
+	axes    []axis // of its grid: every combination is a point
+	sweeps  []axis // of its bounds: one is swept at a time, the others open
 }
 
 // An override is a table under on.
@@ -73,7 +74,7 @@ func (b *builder) predictor(name string, n *node) {
 	t.corpora = b.known(t)
 	b.budgetTable(join(t.path, budgetKey), t.n.get(budgetKey))
 	t.axes = b.grid(t)
-	t.axes = append(t.axes, b.usable(t, b.sweeps(t))...)
+	t.sweeps = b.usable(t, b.sweeps(t))
 	skips := b.skips(t)
 	if !b.affordable(t) {
 		return
@@ -85,7 +86,7 @@ func (b *builder) predictor(name string, n *node) {
 // Values that do not fit are found on the way, once each.
 func (b *builder) expand(t *predictorTable, skips [][]choice) {
 	left := 0
-	for point := range points(t.axes) {
+	for point := range t.points() {
 		if slices.ContainsFunc(skips, func(s []choice) bool { return covers(s, point) }) {
 			continue
 		}
@@ -161,6 +162,9 @@ func (b *builder) affordable(t *predictorTable) bool {
 			b.tooMany(t, "its grid has", size, limit)
 			return false
 		}
+	}
+	if values := t.swept(); values > 0 {
+		size *= values
 	}
 	if b.runs += size * len(t.corpora); b.runs > limit {
 		b.tooMany(t, "up to here, predictors and corpora make", b.runs, limit)
@@ -373,6 +377,31 @@ func (b *builder) shadow(t *predictorTable, a axis) {
 	}
 }
 
+// points are those of the predictor's grid, for each bound on each of its
+// sweeps.
+func (t *predictorTable) points() func(yield func([]choice) bool) {
+	if len(t.sweeps) == 0 {
+		return points(t.axes)
+	}
+	return func(yield func([]choice) bool) {
+		for _, a := range t.sweeps {
+			for point := range points(append(slices.Clip(t.axes), a)) {
+				if !yield(point) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// swept is how many bounds the sweeps have, 0 if there are none.
+func (t *predictorTable) swept() (values int) {
+	for _, a := range t.sweeps {
+		values += len(a.values)
+	}
+	return values
+}
+
 // points yields every point of the grid, the last axis varying fastest.
 func points(axes []axis) func(yield func([]choice) bool) {
 	return func(yield func([]choice) bool) {
@@ -426,7 +455,7 @@ func (b *builder) skips(t *predictorTable) [][]choice {
 			b.refuse(path, item, "want a table of values from the grid")
 			continue
 		}
-		if s, ok := b.skip(path, item, t.axes); ok {
+		if s, ok := b.skip(path, item, slices.Concat(t.axes, t.sweeps)); ok {
 			skips = append(skips, s)
 		}
 	}
@@ -470,7 +499,9 @@ func skipped(n *node, path []string) []axis {
 
 // covers reports whether the point agrees with every choice of the skip.
 func covers(skip, point []choice) bool {
-	return all(skip, func(c choice) bool { return slices.Contains(point, c) })
+	return all(skip, func(c choice) bool {
+		return slices.ContainsFunc(point, func(p choice) bool { return p.value == c.value })
+	})
 }
 
 // Check says what is wrong with the kinds themselves: a program that fails it
