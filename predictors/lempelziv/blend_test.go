@@ -75,18 +75,22 @@ func (s *twin) learn(x byte) {
 	for _, f := range s.phrases {
 		running[ended(f.s)] = true
 	}
+	ripe := ""
+	for _, f := range slices.Backward(s.phrases) { // the shortest first
+		if !s.has(ended(f.s)) && s.n[f.s] >= s.c.GrowAt {
+			ripe = f.s
+		}
+	}
 	for i, z := range old {
 		if s.c.Counts == "all" || s.c.Counts == "novel" && i == 0 || s.c.Counts == "phrases" && running[z] {
 			s.n[z]++
 		}
 	}
-	ripe := false
 	var next []twinPhrase
 	for _, f := range s.phrases {
 		z := ended(f.s)
 		if !s.has(z) {
-			ripe = ripe || f.s == "" || s.n[f.s] >= s.c.GrowAt
-			if !ripe {
+			if len(f.s) > len(ripe) {
 				continue
 			}
 			s.n[z] = 1

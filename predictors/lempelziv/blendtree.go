@@ -145,7 +145,7 @@ func (t *growingTree) sprout(parent, x uint32) uint32 {
 	o.counts, o.first = append(o.counts, 1), append(o.first, 0)
 	o.sibling, o.symbols = append(o.sibling, o.first[parent]), append(o.symbols, uint16(x))
 	o.first[parent] = c
-	o.edges.fill(o.edges.slot(parent, x), parent, x, c, 1)
+	o.edges.fill(o.edges.slot(parent, x), parent, x, c)
 	if int(parent) < len(o.fans) {
 		o.fans[parent].raise(0)
 	}
@@ -167,9 +167,6 @@ func (t *growingTree) listAll() *listing {
 		if s := &o.edges.slots[i]; s.node != 0 {
 			l.parent[s.node], l.symbol[s.node], l.count[s.node] = s.parent, uint16(s.symbol), o.counts[s.node]
 		}
-	}
-	if l.cut != nil {
-		l.cut = append(l.cut, make([]uint8, len(o.sibling))...)
 	}
 	return l
 }

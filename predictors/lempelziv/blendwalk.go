@@ -119,8 +119,9 @@ func (w *walk) observe(x uint32, r *parse) {
 func (w *walk) learn(x uint32, r *parse) (ops int) {
 	w.thaw()
 	w.lookUp(x)
+	ripe := w.ripe(r)
 	ops = w.top + 1 + w.tally(r)
-	sprouted := w.sproutAll(x, r)
+	sprouted := w.sproutAll(x, ripe, r)
 	w.advance(r, sprouted)
 	w.move(x)
 	return ops + bits.OnesCount64(sprouted)
@@ -141,18 +142,24 @@ func (w *walk) tally(r *parse) (n int) {
 	return n
 }
 
-// sproutAll adds the children that x lacks in running phrases, from the
-// longest down, and returns the phrases that did.
-func (w *walk) sproutAll(x uint32, r *parse) (sprouted uint64) {
-	ripe := false
-	for j := w.top; j >= 0; j-- {
-		if w.phrases>>j&1 == 0 || w.children[j] != 0 {
-			continue
+// ripe is the longest phrase that x may lengthen: its node has been counted
+// often enough. Shorter ones then may too, so that the tree has all suffixes
+// of what it has, if a phrase starts at every symbol.
+func (w *walk) ripe(r *parse) int {
+	for j := w.top; j > 0; j-- {
+		if w.phrases>>j&1 == 1 && w.children[j] == 0 && w.count(w.at[j].node) >= r.growAt {
+			return j
 		}
-		node := w.at[j].node
-		ripe = ripe || j == 0 || w.count(node) >= r.growAt
-		if ripe && w.size() < r.maxSize {
-			w.children[j] = w.sprout(node, x)
+	}
+	return 0
+}
+
+// sproutAll adds the children that x lacks in phrases up to the ripe one, from
+// the longest down, and returns the phrases that did.
+func (w *walk) sproutAll(x uint32, ripe int, r *parse) (sprouted uint64) {
+	for j := ripe; j >= 0; j-- {
+		if w.phrases>>j&1 == 1 && w.children[j] == 0 && w.size() < r.maxSize {
+			w.children[j] = w.sprout(w.at[j].node, x)
 			sprouted |= 1 << j
 		}
 	}

@@ -2,6 +2,7 @@ package lempelziv
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -37,8 +38,8 @@ func TestTrieIsItsListing(t *testing.T) {
 				t.Fatalf("A = %d, %d nodes: %v", a, n, err)
 			}
 			back := trie.list()
-			if got, want := counted(back), counted(l); fmt.Sprint(got) != fmt.Sprint(want) {
-				t.Fatalf("A = %d, %d nodes: laid out %v, want %v", a, n, got, want)
+			if got, want := counted(back), counted(l); !maps.Equal(got, want) {
+				t.Fatalf("A = %d, %d nodes: laid out as %d", a, n, len(got))
 			}
 			for i := range uint32(trie.n) {
 				lo, hi := trie.family(i)
@@ -106,9 +107,9 @@ func TestCountsKeepTheirRatio(t *testing.T) {
 func TestKeep(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 2))
 	l := randomListing(rng, 6, 500)
-	before, all := l.ranks(), counted(l)
+	before, all := l.ranks(nil), counted(l)
 	for _, n := range []int{1, 2, 50, 499, 500} {
-		k := l.keep(n)
+		k, _ := l.keep(n, before)
 		if len(k.parent) != n {
 			t.Fatalf("%d nodes kept, want %d", len(k.parent), n)
 		}
@@ -142,6 +143,81 @@ func TestKeep(t *testing.T) {
 		}
 		if cut < 255 && sum != cut {
 			t.Errorf("%d nodes kept: %d cut children are remembered, want %d", n, sum, cut)
+		}
+	}
+}
+
+// The growers grow the trees that learning grows.
+func TestGrowersAgree(t *testing.T) {
+	for i, c := range []BlendConfig{
+		{Starts: 1, Grow: 1, GrowAt: 1, Counts: "phrases"},
+		{Starts: 1, Grow: 2, GrowAt: 3, Counts: "phrases"},
+		{Starts: 0, Grow: 1, GrowAt: 1, Counts: "novel"},
+		{Starts: 0, Grow: 3, GrowAt: 1, Counts: "novel"},
+		{Starts: 0, Grow: 2, GrowAt: 3, Counts: "novel"},
+		{Starts: 0, Grow: 7, GrowAt: 1, Counts: "novel"},
+	} {
+		for _, a := range []int{1, 3, 300} {
+			p := blendWith(t, a, func(d *BlendConfig) {
+				d.Depth, d.Starts, d.Grow, d.GrowAt, d.Counts = 7, c.Starts, c.Grow, c.GrowAt, c.Counts
+			})
+			g, rng := p.newGrower(), rand.New(rand.NewPCG(uint64(i), uint64(a)))
+			if _, slow := g.(*walkGrower); slow {
+				t.Fatalf("%+v has no grower of its own", c)
+			}
+			for _, doc := range []symbols{noise(rng, a, 500), noise(rng, a, 3), noise(rng, a, 400)} {
+				p.Reset()
+				g.reset()
+				for _, x := range doc {
+					p.Learn(x)
+				}
+				g.learn(doc[:len(doc)/2])
+				g.learn(doc[len(doc)/2:])
+			}
+			if got, want := counted(g.list()), counted(p.trees[0].listAll()); !maps.Equal(got, want) {
+				t.Errorf("%+v, A = %d: %d nodes, want %d, or counted otherwise", c, a, len(got), len(want))
+			}
+		}
+	}
+}
+
+// A tree may be trimmed while it grows: it keeps its best nodes, and whatever
+// grows on is one tree.
+func TestTrim(t *testing.T) {
+	for _, c := range []struct {
+		starts int
+		counts string
+	}{{1, "phrases"}, {0, "novel"}, {2, "all"}} {
+		p := blendWith(t, 9, func(d *BlendConfig) { d.Starts, d.Counts, d.Grow = c.starts, c.counts, 2 })
+		g, rng := p.newGrower(), rand.New(rand.NewPCG(7, 7))
+		g.reset()
+		for range 40 {
+			g.learn(noise(rng, 9, 50))
+			if g.size() > 200 {
+				before := counted(g.list())
+				g.trim(100)
+				if g.size() > 100 {
+					t.Fatalf("%+v: %d nodes after trimming", c, g.size())
+				}
+				for z, n := range counted(g.list()) {
+					if before[z] != n {
+						t.Fatalf("%+v: trimming turns %d of %s into %d", c, before[z], z, n)
+					}
+				}
+			}
+		}
+		if err := g.list().layOut(9, 32).check(9, true); err != nil {
+			t.Error(err)
+		}
+		s, ok := g.(*suffixGrower)
+		if !ok {
+			continue
+		}
+		names := stringsOf(s.listing)
+		for i := 1; i < len(names); i++ {
+			if want := names[i][1:]; fmt.Sprint(names[s.suffix[i]]) != fmt.Sprint(want) {
+				t.Fatalf("the suffix of %v is %v", names[i], names[s.suffix[i]])
+			}
 		}
 	}
 }

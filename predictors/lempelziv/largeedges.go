@@ -2,9 +2,8 @@ package lempelziv
 
 import "math/bits"
 
-// An edge leads from a parent by a symbol to a node, which is counted there:
-// 16 bytes, so that a look-up mostly costs one line of memory.
-type edge struct{ parent, symbol, node, count uint32 }
+// An edge leads from a parent by a symbol to a node.
+type edge struct{ parent, symbol, node uint32 }
 
 // edges finds a node by parent and symbol: open addressing with linear
 // probing, at most two thirds full. Node 0, the root, is nobody's child, and
@@ -58,11 +57,11 @@ func (e *edges) find(parent, symbol uint32) uint32 {
 }
 
 // fill puts an edge into the empty slot that slot returned for it.
-func (e *edges) fill(s *edge, parent, symbol, node, count uint32) {
-	*s = edge{parent, symbol, node, count}
+func (e *edges) fill(s *edge, parent, symbol, node uint32) {
+	*s = edge{parent, symbol, node}
 	if e.used++; 3*e.used > 2*len(e.slots) {
 		e.resize(2 * len(e.slots))
 	}
 }
 
-func (e *edges) bytes() int64 { return 16 * int64(cap(e.slots)) }
+func (e *edges) bytes() int64 { return 12 * int64(cap(e.slots)) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -129,29 +130,26 @@ func (p *blend) grow(ctx context.Context, docs [][]predictors.Symbol, ops float6
 	if p.maxBytes > 0 {
 		most = overgrown * p.room(p.maxBytes)
 	}
-	m := &blendModel{kind: p.kind, c: p.c, a: p.a, parse: p.parse}
-	m.hold(newTree(m.a, 32))
-	q := &blend{blendModel: m, learner: true}
-	seen := int64(0)
+	g, out := p.newGrower(), &crop{}
 	for _, doc := range docs {
-		q.Reset()
-		for _, x := range doc {
-			q.Learn(x)
-			if seen++; seen%1024 != 0 {
-				continue
-			}
+		g.reset()
+		for block := range slices.Chunk(doc, 1024) {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
-			if ops > 0 && m.ops >= ops || !deadline.IsZero() && time.Now().After(deadline) {
-				return &crop{m.trees[0].listAll(), m.ops, seen}, nil
+			out.ops += float64(g.learn(block))
+			out.seen += int64(len(block))
+			if g.size() > most {
+				g.trim(most / 2)
 			}
-			if m.trees[0].size() > most {
-				q.replant(func(l *listing) *trie { return l.keep(most/2).layOut(m.a, 32) })
+			if ops > 0 && out.ops >= ops || !deadline.IsZero() && time.Now().After(deadline) {
+				out.listing = g.list()
+				return out, nil
 			}
 		}
 	}
-	return &crop{m.trees[0].listAll(), m.ops, seen}, ctx.Err()
+	out.listing = g.list()
+	return out, ctx.Err()
 }
 
 // merge adds up crops: nodes of the same string have their counts added.
@@ -163,7 +161,7 @@ func (p *blend) merge(crops []*crop) *crop {
 	to := newEdges(len(out.parent))
 	for i := 1; i < len(out.parent); i++ {
 		parent, symbol := out.parent[i], uint32(out.symbol[i])
-		to.fill(to.slot(parent, symbol), parent, symbol, uint32(i), 0)
+		to.fill(to.slot(parent, symbol), parent, symbol, uint32(i))
 	}
 	for _, c := range crops[1:] {
 		same := make([]uint32, len(c.parent)) // the node of out with the same string
@@ -173,7 +171,7 @@ func (p *blend) merge(crops []*crop) *crop {
 			if s.node == 0 {
 				same[i] = uint32(len(out.parent))
 				out.add(parent, c.symbol[i], c.count[i])
-				to.fill(s, parent, symbol, same[i], 0)
+				to.fill(s, parent, symbol, same[i])
 				continue
 			}
 			same[i] = s.node
@@ -206,7 +204,7 @@ func (p *blend) fitting(l *listing, bytes int64, share float64) (*listing, error
 	for n >= 2 {
 		fit := l
 		if n < len(l.parent) || l.cut != nil {
-			fit = l.keep(n)
+			fit, _ = l.keep(n, l.ranks(nil))
 		}
 		size := p.sizeOf(len(fit.parent), fit.cutFamilies())
 		if size <= bytes {
@@ -239,9 +237,9 @@ func (p *blend) sizeOf(n, cutFamilies int) int64 {
 	return int64(24*((n+63)/64)+symbol*n+24*fansKept(n)+cutFamilies) + countBytes(n, p.c.CountBits) + p.blends[0].bytes() + 8
 }
 
-// keep returns a listing of the n nodes to keep, the root among them.
-func (l *listing) keep(n int) *listing {
-	rank := l.ranks()
+// keep returns a listing of the n nodes of highest rank, the root among them,
+// and the numbers they have there; others have 0.
+func (l *listing) keep(n int, rank []uint16) (out *listing, to []uint32) {
 	var many [256 * 64]int
 	for _, r := range rank[1:] {
 		many[r]++
@@ -250,12 +248,12 @@ func (l *listing) keep(n int) *listing {
 	for ; last >= 0 && many[last] <= left; last-- {
 		left -= many[last]
 	}
-	out := newListing(1)
+	out = newListing(1)
 	out.cut = make([]uint8, 1, n)
 	if l.cut != nil {
 		out.cut[0] = l.cut[0]
 	}
-	to := make([]uint32, len(l.parent)) // the node's new number, or 0
+	to = make([]uint32, len(l.parent))
 	for i := 1; i < len(l.parent); i++ {
 		parent := l.parent[i]
 		if parent != 0 && to[parent] == 0 {
@@ -273,30 +271,51 @@ func (l *listing) keep(n int) *listing {
 		}
 		to[i] = uint32(len(out.parent))
 		out.add(to[parent], l.symbol[i], l.count[i])
-		out.cut = append(out.cut, 0)
 		if l.cut != nil {
 			out.cut[to[i]] = l.cut[i]
 		}
 	}
-	return out
+	return out, to
 }
 
 // ranks orders nodes by how much they are worth keeping: 64 times the largest
-// count from there on, at most 255, less the depth.
-func (l *listing) ranks() []uint16 {
-	n := len(l.parent)
-	most, depth := make([]uint8, n), make([]uint8, n)
-	for i := 1; i < n; i++ {
-		depth[i] = depth[l.parent[i]] + 1
-	}
-	rank := make([]uint16, n)
-	for i := n - 1; i > 0; i-- {
+// count from there on, at most 255, less the depth. Given the suffix of each
+// node, that has a higher rank than the node.
+func (l *listing) ranks(suffix []uint32) []uint16 {
+	most := make([]uint8, len(l.parent))
+	order, depth := l.byDepth()
+	for _, i := range slices.Backward(order) {
 		most[i] = max(most[i], uint8(min(l.count[i], 255)))
 		p := l.parent[i]
 		most[p] = max(most[p], most[i])
+		if suffix != nil {
+			most[suffix[i]] = max(most[suffix[i]], most[i])
+		}
+	}
+	rank := make([]uint16, len(l.parent))
+	for i := range rank {
 		rank[i] = uint16(most[i])*64 + 63 - uint16(depth[i])
 	}
 	return rank
+}
+
+// byDepth lists the nodes but the root from the shallowest to the deepest.
+func (l *listing) byDepth() (order []uint32, depth []uint8) {
+	depth = make([]uint8, len(l.parent))
+	var start [maxPhrase + 2]int
+	for i := 1; i < len(depth); i++ {
+		depth[i] = depth[l.parent[i]] + 1
+		start[depth[i]]++
+	}
+	for d, at := 1, 0; d < len(start); d++ {
+		start[d], at = at, at+start[d]
+	}
+	order = make([]uint32, len(depth)-1)
+	for i := 1; i < len(depth); i++ {
+		order[start[depth[i]]] = uint32(i)
+		start[depth[i]]++
+	}
+	return order, depth
 }
 
 // cutFamilies is the number of families if any was cut.

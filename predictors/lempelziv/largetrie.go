@@ -187,6 +187,9 @@ func (l *listing) add(parent uint32, symbol uint16, count uint32) {
 	l.parent = append(l.parent, parent)
 	l.symbol = append(l.symbol, symbol)
 	l.count = append(l.count, count)
+	if l.cut != nil {
+		l.cut = append(l.cut, 0)
+	}
 }
 
 // list turns a trie into a listing with the same numbers.
