@@ -145,7 +145,7 @@ func (t *growingTree) sprout(parent, x uint32) uint32 {
 	o.counts, o.first = append(o.counts, 1), append(o.first, 0)
 	o.sibling, o.symbols = append(o.sibling, o.first[parent]), append(o.symbols, uint16(x))
 	o.first[parent] = c
-	o.edges.fill(o.edges.slot(parent, x), parent, x, c)
+	o.edges.fill(o.edges.slot(parent, x), parent, x, c, 1)
 	if int(parent) < len(o.fans) {
 		o.fans[parent].raise(0)
 	}

@@ -151,10 +151,9 @@ func TestKeep(t *testing.T) {
 func TestGrowersAgree(t *testing.T) {
 	for i, c := range []BlendConfig{
 		{Starts: 1, Grow: 1, GrowAt: 1, Counts: "phrases"},
-		{Starts: 1, Grow: 2, GrowAt: 3, Counts: "phrases"},
+		{Starts: 1, Grow: 2, GrowAt: 1, Counts: "phrases"},
 		{Starts: 0, Grow: 1, GrowAt: 1, Counts: "novel"},
 		{Starts: 0, Grow: 3, GrowAt: 1, Counts: "novel"},
-		{Starts: 0, Grow: 2, GrowAt: 3, Counts: "novel"},
 		{Starts: 0, Grow: 7, GrowAt: 1, Counts: "novel"},
 	} {
 		for _, a := range []int{1, 3, 300} {

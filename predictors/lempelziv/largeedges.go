@@ -1,9 +1,14 @@
 package lempelziv
 
-import "math/bits"
+import (
+	"math/bits"
 
-// An edge leads from a parent by a symbol to a node.
-type edge struct{ parent, symbol, node uint32 }
+	"horizon/predictors/internal/hugepages"
+)
+
+// An edge leads from a parent by a symbol to a node, and may count it: 16
+// bytes, so that a look-up mostly costs one line of memory.
+type edge struct{ parent, symbol, node, count uint32 }
 
 // edges finds a node by parent and symbol: open addressing with linear
 // probing, at most two thirds full. Node 0, the root, is nobody's child, and
@@ -26,7 +31,7 @@ func newEdges(room int) edges {
 
 func (e *edges) resize(size int) {
 	old := e.slots
-	e.slots, e.shift = make([]edge, size), uint(64-bits.Len(uint(size-1)))
+	e.slots, e.shift = hugepages.Advise(make([]edge, size)), uint(64-bits.Len(uint(size-1)))
 	for i := range old {
 		if s := &old[i]; s.node != 0 {
 			*e.slot(s.parent, s.symbol) = *s
@@ -57,11 +62,11 @@ func (e *edges) find(parent, symbol uint32) uint32 {
 }
 
 // fill puts an edge into the empty slot that slot returned for it.
-func (e *edges) fill(s *edge, parent, symbol, node uint32) {
-	*s = edge{parent, symbol, node}
+func (e *edges) fill(s *edge, parent, symbol, node, count uint32) {
+	*s = edge{parent, symbol, node, count}
 	if e.used++; 3*e.used > 2*len(e.slots) {
 		e.resize(2 * len(e.slots))
 	}
 }
 
-func (e *edges) bytes() int64 { return 12 * int64(cap(e.slots)) }
+func (e *edges) bytes() int64 { return 16 * int64(cap(e.slots)) }

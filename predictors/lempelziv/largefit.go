@@ -161,7 +161,7 @@ func (p *blend) merge(crops []*crop) *crop {
 	to := newEdges(len(out.parent))
 	for i := 1; i < len(out.parent); i++ {
 		parent, symbol := out.parent[i], uint32(out.symbol[i])
-		to.fill(to.slot(parent, symbol), parent, symbol, uint32(i))
+		to.fill(to.slot(parent, symbol), parent, symbol, uint32(i), 0)
 	}
 	for _, c := range crops[1:] {
 		same := make([]uint32, len(c.parent)) // the node of out with the same string
@@ -171,7 +171,7 @@ func (p *blend) merge(crops []*crop) *crop {
 			if s.node == 0 {
 				same[i] = uint32(len(out.parent))
 				out.add(parent, c.symbol[i], c.count[i])
-				to.fill(s, parent, symbol, same[i])
+				to.fill(s, parent, symbol, same[i], 0)
 				continue
 			}
 			same[i] = s.node

@@ -35,6 +35,7 @@ func (p *blend) newGrower() grower {
 	r := p.parse
 	r.maxSize = math.MaxInt32
 	switch {
+	case r.growAt > 1:
 	case r.starts == 1 && r.counts == countPhrases:
 		return &phraseGrower{seedling: newSeedling(p.a), parse: r, depth: p.c.Depth}
 	case r.starts == 0 && r.counts == countNovel:
@@ -68,72 +69,88 @@ func (g *walkGrower) trim(n int) {
 	})
 }
 
-// A seedling is a growing tree whose children are found but not listed.
+// A seedling is a growing tree whose children are found but not listed, and
+// counted where they are found.
 type seedling struct {
-	*listing
-	a     int
-	first []uint32 // the root's children by symbol, if A ≤ 256
-	pairs []uint32 // theirs, by both symbols
-	edges edges
+	*listing // without counts
+	a        int
+	first    []edge // the root's children by symbol, if A ≤ 256
+	pairs    []edge // theirs, by both symbols
+	edges    edges
 }
 
 func newSeedling(a int) seedling {
-	s := seedling{listing: newListing(1), a: a}
-	s.index()
+	s := seedling{a: a}
+	s.replant(newListing(1))
 	return s
 }
 
-// index makes the tables for the listing.
-func (s *seedling) index() {
-	s.edges = newEdges(len(s.parent))
+// replant takes a listing for its tree.
+func (s *seedling) replant(l *listing) {
+	s.listing, s.edges = l, newEdges(len(l.parent))
 	if s.a <= 256 {
-		s.first, s.pairs = make([]uint32, s.a), make([]uint32, s.a<<8)
+		s.first, s.pairs = make([]edge, s.a), make([]edge, s.a<<8)
 	}
-	for i := 1; i < len(s.parent); i++ {
-		parent, x := s.parent[i], uint32(s.symbol[i])
-		switch {
-		case s.first != nil && parent == 0:
-			s.first[x] = uint32(i)
-		case s.first != nil && s.parent[parent] == 0:
-			s.pairs[uint32(s.symbol[parent])<<8|x] = uint32(i)
-		default:
-			s.edges.fill(s.edges.slot(parent, x), parent, x, uint32(i))
+	for i := 1; i < len(l.parent); i++ {
+		v, x := l.parent[i], uint32(l.symbol[i])
+		j := min(v, 1)
+		if v != 0 && l.parent[v] != 0 {
+			j = 2
+		}
+		e := s.edge(v, j, uint32(l.symbol[v]), x)
+		e.node, e.count = uint32(i), l.count[i]
+		if j == 2 || s.first == nil {
+			s.edges.fill(e, v, x, uint32(i), l.count[i])
 		}
 	}
 }
 
-// child finds the child by x of node v, of depth j and last symbol last, or
-// adds it if it may.
-func (s *seedling) child(v uint32, j int, last, x uint32, add bool) (c uint32, added bool) {
-	if j < 2 && s.first != nil {
-		at := &s.first[0]
-		if j == 0 {
-			at = &s.first[x]
-		} else {
-			at = &s.pairs[last<<8|x]
-		}
-		if *at == 0 && add {
-			*at = s.append(v, x)
-			return *at, true
-		}
-		return *at, false
+// edge is where the child by x of node v is or belongs, v being of depth j (2
+// for more) and of last symbol last.
+func (s *seedling) edge(v, j, last, x uint32) *edge {
+	switch {
+	case j > 1 || s.first == nil:
+		return s.edges.slot(v, x)
+	case j == 0:
+		return &s.first[x]
 	}
-	e := s.edges.slot(v, x)
-	if e.node != 0 || !add {
-		return e.node, false
-	}
-	c = s.append(v, x)
-	s.edges.fill(e, v, x, c)
-	return c, true
+	return &s.pairs[last<<8|x]
 }
 
-func (s *seedling) append(v, x uint32) uint32 {
-	s.add(v, uint16(x), 1)
-	return uint32(len(s.parent) - 1)
+// sprout adds a child at its edge.
+func (s *seedling) sprout(e *edge, v, j, x uint32) uint32 {
+	c := uint32(len(s.parent))
+	s.parent, s.symbol = append(s.parent, v), append(s.symbol, uint16(x))
+	if s.cut != nil {
+		s.cut = append(s.cut, 0)
+	}
+	if j > 1 || s.first == nil {
+		s.edges.fill(e, v, x, c, 1)
+	} else {
+		e.node, e.count = c, 1
+	}
+	return c
 }
 
-func (s *seedling) size() int      { return len(s.parent) }
-func (s *seedling) list() *listing { return s.listing }
+func (e *edge) bump() {
+	if e.count != math.MaxUint32 {
+		e.count++
+	}
+}
+
+func (s *seedling) size() int { return len(s.parent) }
+
+// list adds the counts.
+func (s *seedling) list() *listing {
+	s.count = make([]uint32, len(s.parent))
+	for _, es := range [][]edge{s.first, s.pairs, s.edges.slots} {
+		for i := range es {
+			s.count[es[i].node] = es[i].count
+		}
+	}
+	s.count[0] = 0
+	return s.listing
+}
 
 // phraseGrower parses one phrase at a time.
 type phraseGrower struct {
@@ -141,7 +158,7 @@ type phraseGrower struct {
 	parse parse
 	depth int
 	at    uint32 // the phrase's node
-	j     int    // its length
+	j     uint32 // its length
 	grown int
 	last  uint32
 }
@@ -149,28 +166,31 @@ type phraseGrower struct {
 func (g *phraseGrower) reset() { g.at, g.j, g.grown = 0, 0, 0 }
 
 func (g *phraseGrower) learn(xs []predictors.Symbol) (ops int) {
-	for _, symbol := range xs {
-		x := uint32(symbol)
-		ripe := g.j == 0 || g.parse.growAt <= 1 || g.count[g.at] >= g.parse.growAt
-		c, added := g.child(g.at, g.j, g.last, x, ripe)
-		switch {
-		case added:
-			g.grown++
-		case c != 0:
-			g.count[c] = addCounts(g.count[c], 1)
-		}
-		g.at, g.j, g.last = c, g.j+1, x
-		if c == 0 || g.grown >= g.parse.grow || g.j >= g.depth {
-			g.reset()
-		}
+	for _, x := range xs {
+		g.step(uint32(x))
 	}
 	return 2 * len(xs)
 }
 
+func (g *phraseGrower) step(x uint32) {
+	e := g.edge(g.at, g.j, g.last, x)
+	c := e.node
+	if c == 0 {
+		c = g.sprout(e, g.at, g.j, x)
+		g.grown++
+	} else {
+		e.bump()
+	}
+	g.at, g.j, g.last = c, g.j+1, x
+	if g.grown >= g.parse.grow || int(g.j) >= g.depth {
+		g.reset()
+	}
+}
+
 func (g *phraseGrower) trim(n int) {
-	var to []uint32
-	g.listing, to = g.keep(n, g.ranks(nil))
-	g.index()
+	l := g.list()
+	l, to := l.keep(n, l.ranks(nil))
+	g.replant(l)
 	if g.at != 0 && to[g.at] == 0 {
 		g.reset()
 	}
@@ -185,10 +205,10 @@ type suffixGrower struct {
 	parse  parse
 	depth  int
 	at     uint32
-	j      int // its length
-	t      int
+	j      uint32 // its length
+	t      uint32
 	grown  [64]uint8 // by the number of a phrase's first symbol, modulo 64
-	past   [64]uint32
+	past   uint32
 }
 
 func (g *suffixGrower) reset() { g.at, g.j, g.t, g.grown[0] = 0, 0, 0, 0 }
@@ -201,40 +221,37 @@ func (g *suffixGrower) learn(xs []predictors.Symbol) (ops int) {
 }
 
 func (g *suffixGrower) step(x uint32) (ops int) {
-	v, j, longer, ripe := g.at, g.j, uint32(0), false
+	v, j, longer := g.at, g.j, uint32(0)
 	g.at, g.j = 0, 0 // the root, if nothing longer goes on
-	last := g.past[(g.t-1)&63]
+	last := g.past
 	for {
-		ripe = ripe || j == 0 || g.parse.growAt <= 1 || g.count[v] >= g.parse.growAt
-		c, added := g.child(v, j, last, x, ripe)
+		e := g.edge(v, j, last, x)
 		ops += 2
+		c := e.node
+		known := c != 0
+		if !known {
+			c = g.sprout(e, v, j, x)
+			g.suffix = append(g.suffix, 0)
+			g.grown[(g.t-j)&63]++
+		} else {
+			e.bump()
+		}
 		if longer != 0 {
 			g.suffix[longer] = c
 		}
-		goesOn := c != 0
-		if added {
-			g.suffix = append(g.suffix, 0)
-			longer = c
-			n := &g.grown[(g.t-j)&63]
-			*n++
-			goesOn = int(*n) < g.parse.grow
-		}
-		if goesOn && g.j == 0 {
+		longer = c
+		if g.j == 0 && (known || int(g.grown[(g.t-j)&63]) < g.parse.grow) {
 			g.at, g.j = c, j+1
 		}
-		if c != 0 && !added {
-			g.count[c] = addCounts(g.count[c], 1)
-			break
-		}
-		if j == 0 {
+		if known || j == 0 {
 			break
 		}
 		v, j = g.suffix[v], j-1
 	}
-	if g.j == g.depth {
+	if int(g.j) == g.depth {
 		g.at, g.j = g.suffix[g.at], g.j-1
 	}
-	g.past[g.t&63] = x
+	g.past = x
 	g.t++
 	g.grown[g.t&63] = 0
 	return ops
@@ -242,7 +259,8 @@ func (g *suffixGrower) step(x uint32) (ops int) {
 
 // trim keeps a node's suffix if it keeps the node.
 func (g *suffixGrower) trim(n int) {
-	l, to := g.keep(n, g.ranks(g.suffix))
+	l := g.list()
+	l, to := l.keep(n, l.ranks(g.suffix))
 	suffix := make([]uint32, len(l.parent))
 	for i, s := range g.suffix {
 		if to[i] != 0 {
@@ -252,6 +270,6 @@ func (g *suffixGrower) trim(n int) {
 	for ; g.j > 0 && to[g.at] == 0; g.j-- {
 		g.at = g.suffix[g.at]
 	}
-	g.listing, g.suffix, g.at = l, suffix, to[g.at]
-	g.index()
+	g.suffix, g.at = suffix, to[g.at]
+	g.replant(l)
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/hugepages"
 )
 
 // Interpolated modified Kneser-Ney of order n (Chen & Goodman 1999, section 3;
@@ -151,7 +152,7 @@ func (p *kneserNey) lay() {
 		return
 	}
 	length := p.lengths()
-	p.up, p.upLong = huge(make([]float64, len(length))), huge(make([]float64, p.long.size()))
+	p.up, p.upLong = hugepages.Advise(make([]float64, len(length))), hugepages.Advise(make([]float64, p.long.size()))
 	p.up[0] = 1 / float64(p.a)
 	for k := 1; k < p.n; k++ {
 		for g, l := range length {

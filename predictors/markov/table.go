@@ -3,6 +3,8 @@ package markov
 import (
 	"math/bits"
 	"unsafe"
+
+	"horizon/predictors/internal/hugepages"
 )
 
 // A table numbers n-grams in the order they come, from 1, and finds them by
@@ -75,7 +77,7 @@ func (t *table) place(s uint64) {
 
 func (t *table) resize(size int) {
 	old := t.slots
-	t.slots, t.shift = huge(make([]uint64, size)), 32-bits.Len(uint(size-1))
+	t.slots, t.shift = hugepages.Advise(make([]uint64, size)), 32-bits.Len(uint(size-1))
 	for _, s := range old {
 		if s != 0 {
 			t.place(s)
@@ -105,7 +107,7 @@ func (s *pages[T]) push(v T) {
 		if s.n > 0 {
 			first = pageSize
 		}
-		s.list = append(s.list, huge(make([]T, 0, first)))
+		s.list = append(s.list, hugepages.Advise(make([]T, 0, first)))
 	}
 	last := &s.list[len(s.list)-1]
 	*last = append(*last, v)

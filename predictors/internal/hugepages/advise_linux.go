@@ -1,14 +1,15 @@
-package markov
+// Package hugepages asks for large pages of memory.
+package hugepages
 
 import (
 	"syscall"
 	"unsafe"
 )
 
-// huge asks for large pages of memory under a large new slice, which is read
+// Advise asks for large pages of memory under a large new slice, which is read
 // at random: a look-up then seldom waits for the page tables too (a quarter
 // of the time of a query at 10⁷ n-grams). Not getting them does no harm.
-func huge[T any](s []T) []T {
+func Advise[T any](s []T) []T {
 	const page = 4096
 	var zero T
 	size := uintptr(cap(s)) * unsafe.Sizeof(zero)
