@@ -98,6 +98,8 @@ var Kinds = []Kind{
 		Default: lempelziv.DefaultSPM, Tiny: lempelziv.TinySPM},
 	{Name: "lz-blend", Version: 1, Doc: "Lempel-Ziv tree whose nodes for all suffixes of the past are blended; each increment over LZ78 a switch", Paper: "Ziv & Lempel 1978; Gopalratnam & Cook 2007; Teh 2006; Mahoney 2005",
 		Default: lempelziv.DefaultBlend, Tiny: lempelziv.TinyBlend},
+	{Name: "large-lz", Version: 1, Doc: "the same engineered for size: two and a half bytes a node, grown by shards, loaded by memory map", Paper: "Ziv & Lempel 1978; Jacobson 1989; Teh 2006",
+		Default: lempelziv.DefaultLarge, Tiny: lempelziv.TinyLarge},
 	{Name: "copy-experts", Version: 1, Doc: "copies from earlier positions, averaged with short contexts", Paper: "Cao, Dix, Allison & Mears 2007",
 		Default: lempelziv.DefaultCopyExperts, Tiny: lempelziv.TinyCopyExperts},
 	{Name: "hamming-match", Version: 1, Doc: "the longest match with a fraction of mismatches, over short contexts", Paper: "Luczak & Szpankowski 1997",

@@ -1,7 +1,6 @@
 package lempelziv
 
 import (
-	"math"
 	"math/bits"
 )
 
@@ -36,7 +35,7 @@ type blending struct {
 	a     int
 	gamma float64    // of ruleLongest
 	by    []discount // by depth
-	bias  []float64  // of ruleMix: what is added to an escape's logit, by class
+	odds  []float64  // of ruleMix: e^b, by which an escape's odds are multiplied, by class
 }
 
 func newBlending(r rule, a, depth int, gamma float64) *blending {
@@ -45,7 +44,10 @@ func newBlending(r rule, a, depth int, gamma float64) *blending {
 		b.by[j].d = [4]float64{0.05, 0.6, 1.0, 1.3}
 	}
 	if r == ruleMix {
-		b.bias = make([]float64, classes)
+		b.odds = make([]float64, classes)
+		for i := range b.odds {
+			b.odds[i] = 1
+		}
 	}
 	return b
 }
@@ -68,13 +70,19 @@ func (b *blending) weigh(w *walk, j int, f *fan) (scale, escape float64) {
 	if b.rule == ruleMix {
 		var at [features]int
 		classify(w, j, f, &at)
-		logit := math.Log(escape / (1 - escape))
-		for _, i := range at {
-			logit += b.bias[i]
-		}
-		escape = 1 / (1 + math.Exp(-logit))
+		escape = b.biased(escape, &at)
 	}
 	return (1 - escape) / (total - free), escape
+}
+
+// biased is the escape that the classes make of a plain one: logit ε' = logit ε
+// + Σ b, without logarithms.
+func (b *blending) biased(escape float64, at *[features]int) float64 {
+	odds := escape / (1 - escape)
+	for _, i := range at {
+		odds *= b.odds[i]
+	}
+	return odds / (1 + odds)
 }
 
 // taken is D(n) of the rule.
@@ -220,4 +228,4 @@ func (b *blending) evidence(w *walk) (match, sum, squares float64) {
 	return match, sum, squares
 }
 
-func (b *blending) bytes() int64 { return 32*int64(cap(b.by)) + 8*int64(cap(b.bias)) }
+func (b *blending) bytes() int64 { return 32*int64(cap(b.by)) + 8*int64(cap(b.odds)) }

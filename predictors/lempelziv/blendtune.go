@@ -99,7 +99,7 @@ type row struct {
 }
 
 func newTuner(b *blending) *tuner {
-	n := 4*len(b.by) + len(b.bias)
+	n := 4*len(b.by) + len(b.odds)
 	t := &tuner{blending: b, v: make([]float64, n), grad: make([]float64, n), m1: make([]float64, n), m2: make([]float64, n)}
 	for j, d := range b.by {
 		t.v[4*j] = math.Log(d.d[0])
@@ -107,7 +107,9 @@ func newTuner(b *blending) *tuner {
 			t.v[4*j+k] = math.Log(d.d[k] / (float64(k) - d.d[k]))
 		}
 	}
-	copy(t.v[4*len(b.by):], b.bias)
+	for i, v := range b.odds {
+		t.v[4*len(b.by)+i] = math.Log(v)
+	}
 	return t
 }
 
@@ -120,7 +122,9 @@ func (t *tuner) apply() {
 			d[k] = float64(k) / (1 + math.Exp(-t.v[4*j+k]))
 		}
 	}
-	copy(t.bias, t.v[4*len(t.by):])
+	for i := range t.odds {
+		t.odds[i] = math.Exp(t.v[4*len(t.by)+i])
+	}
 }
 
 // forward is P of one symbol.
@@ -134,11 +138,7 @@ func (t *tuner) forward(met []encounter) float64 {
 		r.plain = (r.free + d.d[0]) / (r.total + d.d[0])
 		r.escape = r.plain
 		if t.rule == ruleMix {
-			logit := math.Log(r.plain / (1 - r.plain))
-			for _, c := range e.at {
-				logit += t.bias[c]
-			}
-			r.escape = 1 / (1 + math.Exp(-logit))
+			r.escape = t.biased(r.plain, &e.at)
 		}
 		if e.n > 0 {
 			r.q = (float64(e.n) - d.by(e.n)) / (r.total - r.free)

@@ -1,7 +1,6 @@
 package lempelziv
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -84,17 +83,17 @@ func (b *blending) fields(a *predictors.Archive) {
 		flat = append(flat, d.d[:]...)
 	}
 	predictors.Slice(a, &flat)
-	bias := b.bias
-	predictors.Slice(a, &bias)
+	odds := b.odds
+	predictors.Slice(a, &odds)
 	switch {
 	case !a.Reading() || a.Err() != nil:
-	case len(flat) != 4*len(b.by) || len(bias) != len(b.bias):
-		a.Fail(fmt.Errorf("%d discounts and %d biases, want %d and %d", len(flat), len(bias), 4*len(b.by), len(b.bias)))
+	case len(flat) != 4*len(b.by) || len(odds) != len(b.odds):
+		a.Fail(fmt.Errorf("%d discounts and %d biases, want %d and %d", len(flat), len(odds), 4*len(b.by), len(b.odds)))
 	default:
 		for i, v := range flat {
 			b.by[i/4].d[i%4] = v
 		}
-		b.bias = append(b.bias[:0], bias...) // its own: a mapped file is not written to
+		b.odds = append(b.odds[:0], odds...) // its own: a mapped file is not written to
 	}
 }
 
@@ -150,9 +149,9 @@ func (b *blending) check() error {
 			}
 		}
 	}
-	for _, v := range b.bias {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return errors.New("a saved bias is not finite")
+	for _, v := range b.odds {
+		if !(v > 0) || math.IsInf(v, 1) {
+			return fmt.Errorf("a saved factor of odds is %v", v)
 		}
 	}
 	return nil
