@@ -65,9 +65,9 @@ func (l *alignments) step(m *copyMemory, x predictors.Symbol, oldest, end uint32
 }
 
 // propose adds the places that agree with the last seed symbols, the latest
-// first, until there are room of them altogether (0: no bound) or chain of
-// them were looked at.
-func (l *alignments) propose(m *copyMemory, p *copyPast, room, chain int) {
+// first, until there are room of them altogether (0: no bound) or twice as
+// many were looked at.
+func (l *alignments) propose(m *copyMemory, p *copyPast, room int) {
 	if p.known < m.seed || room > 0 && len(l.list) >= room {
 		return
 	}
@@ -75,7 +75,7 @@ func (l *alignments) propose(m *copyMemory, p *copyPast, room, chain int) {
 	if l.reverse {
 		hash = p.hashReverse(m.seed, m.a)
 	}
-	fresh, i := l.spare[:0], 0
+	fresh, i, chain := l.spare[:0], 0, 2*room
 	free := room - len(l.list)
 	for c := m.first(hash); c != 0 && (room == 0 || free > 0 && chain > 0); c = m.next(c) {
 		chain--

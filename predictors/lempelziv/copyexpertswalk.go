@@ -1,6 +1,7 @@
 package lempelziv
 
 import (
+	"context"
 	"fmt"
 
 	"horizon/predictors"
@@ -9,12 +10,12 @@ import (
 // A copyModel is what the kinds share that look for where the text has been
 // before: counts of short contexts to fall back on, and a memory.
 type copyModel struct {
-	grams    *quantGrams
-	memory   *copyMemory
-	share    float64 // of the bytes, for the counts
-	maxBytes int64
-	other    int64   // bytes that the kind needs besides
-	ops      float64 // but for those of grams
+	grams  *quantGrams
+	memory *copyMemory
+	share  float64 // of the bytes, for the counts
+	budget predictors.Budget
+	other  int64   // bytes that the kind needs besides
+	ops    float64 // but for those of grams
 }
 
 // A CopyOptions are the parameters that these kinds share.
@@ -48,37 +49,59 @@ func (o *CopyOptions) model(kind string, env predictors.Env) (*copyModel, error)
 	}
 	m := &copyModel{grams: newQuantGrams(env.Alphabet, o.Order, o.Order), share: o.Share,
 		memory: newCopyMemory(env.Alphabet, o.Seed, 0)}
-	m.bound(o.MaxBytes)
+	m.budget.ModelBytes = o.MaxBytes
 	return m, nil
 }
 
-// bound sets the bytes; the memory need never hold more than they could.
-func (m *copyModel) bound(bytes int64) {
-	if m.maxBytes = bytes; bytes > 0 {
-		m.memory.capacity = uint32(min(max(m.memory.fitting(bytes), 1), 1<<31))
-	}
-}
-
-// SetBudget bounds the bytes; Train sees to the other bounds.
+// SetBudget keeps all bounds: bytes by dropping contexts and forgetting text,
+// seconds and operations by not learning the rest of the training part.
 func (m *copyModel) SetBudget(b predictors.Budget) error {
-	if b.ModelBytes > 0 {
-		m.bound(b.ModelBytes)
+	if b.ModelBytes == 0 {
+		b.ModelBytes = m.budget.ModelBytes
 	}
+	m.budget = b
 	return nil
 }
 
-// settle ends training: counts and memory are cut to what is allowed.
+// train learns the training part and cuts counts and memory to what is allowed.
+func (w *copyWalk) train(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	seed, capacity := w.memory.seed, uint32(0)
+	if most := w.budget.ModelBytes; most > 0 { // it need never hold more than they could
+		capacity = uint32(min(max(w.memory.fitting(most), 1), 1<<31))
+	}
+	w.memory, w.ops = newCopyMemory(w.memory.a, seed, capacity), 0
+	w.grams.clear()
+	w.grams.table, w.grams.ops = nil, 0
+	w.reset()
+	count := counting{ctx, report, w.budget, func() { w.base.reset(); w.apart = true }, func(x predictors.Symbol) {
+		w.base.learn(x)
+		w.memory.add(x, w.apart)
+		w.apart = false
+		w.ops += float64(seed + 4)
+	}, func() float64 { return w.ops + w.grams.ops }}
+	if err := count.run(d); err != nil {
+		return err
+	}
+	w.reset()
+	if err := w.settle(); err != nil {
+		return err
+	}
+	w.base.tune(d)
+	return ctx.Err()
+}
+
+// settle cuts counts and memory to what is allowed.
 func (m *copyModel) settle() error {
 	m.grams.table = newQuantTable(m.grams.order) // what tuning will need
-	limit := m.maxBytes - m.other
-	if m.maxBytes == 0 {
+	limit := m.budget.ModelBytes - m.other
+	if m.budget.ModelBytes == 0 {
 		m.memory.shrink(0)
 		return m.grams.prune(0)
 	}
 	kept := int64(m.memory.n - m.memory.oldest())
 	counts := max(int64(m.share*float64(limit)), limit-kept*m.memory.milli()/1000-256)
 	if err := m.grams.prune(counts); err != nil {
-		return fmt.Errorf("model_bytes = %d leave the counts %w", m.maxBytes, err)
+		return &predictors.BudgetError{Err: fmt.Errorf("model_bytes = %d leave the counts %w", m.budget.ModelBytes, err)}
 	}
 	m.memory.shrink(limit - m.grams.bytes())
 	return nil
@@ -104,18 +127,23 @@ func (m *copyModel) fields(a *predictors.Archive) {
 			starts = append(starts, i-t.oldest())
 		}
 	}
-	capacity := t.capacity
+	capacity, buckets := t.capacity, uint32(len(t.heads))
 	predictors.Value(a, &capacity)
+	predictors.Value(a, &buckets)
 	predictors.Slice(a, &text)
 	predictors.Slice(a, &starts)
 	if a.Reading() && a.Err() == nil {
-		a.Fail(m.remember(text, starts, capacity))
+		a.Fail(m.remember(text, starts, capacity, buckets))
 	}
 }
 
 // remember fills the memory with what was saved.
-func (m *copyModel) remember(text []predictors.Symbol, starts []uint32, capacity uint32) error {
+func (m *copyModel) remember(text []predictors.Symbol, starts []uint32, capacity, buckets uint32) error {
+	if buckets < 1 || int(buckets) > 2*len(text)+16 {
+		return fmt.Errorf("lempelziv: %d saved buckets for %d symbols", buckets, len(text))
+	}
 	t := newCopyMemory(m.memory.a, m.memory.seed, capacity)
+	t.heads = make([]uint32, buckets) // as many as there were: a search that is bounded looks at the same
 	for i, x := range text {
 		if int(x) >= t.a {
 			return fmt.Errorf("lempelziv: saved symbol %d = %d, want < %d", i, x, t.a)
@@ -139,14 +167,14 @@ type copyWalk struct {
 	base              quantWalk
 	past              copyPast
 	forward, backward alignments
-	room, chain       int  // see alignments.propose
+	room              int  // see alignments.propose
 	apart             bool // the next symbol learned begins a document
 	forked            bool
 }
 
-func newCopyWalk(m *copyModel, room, chain int) copyWalk {
+func newCopyWalk(m *copyModel, room int) copyWalk {
 	return copyWalk{copyModel: m, base: newQuantWalk(m.grams), forward: newAlignments(room, false),
-		backward: newAlignments(0, true), room: room, chain: chain, apart: true}
+		backward: newAlignments(0, true), room: room, apart: true}
 }
 
 func (w *copyWalk) fork() copyWalk {
@@ -185,9 +213,9 @@ func (w *copyWalk) move(x predictors.Symbol, learns bool) {
 		w.base.observe(x)
 	}
 	w.apart = !learns
-	w.forward.propose(w.memory, &w.past, w.room, w.chain)
+	w.forward.propose(w.memory, &w.past, w.room)
 	if w.backward.cap() > 0 {
-		w.backward.propose(w.memory, &w.past, w.room, w.chain)
+		w.backward.propose(w.memory, &w.past, w.room)
 	}
 }
 

@@ -29,7 +29,7 @@ import (
 // ℓ(i) ≥ h, so that what has mismatched since, even in the latest symbols, is
 // still there. A position whose seed lies behind more mismatches than δ ever
 // allowed is not found, nor is one for which there was no room: "matches"
-// bounds how many are followed and, times four, how many a seed looks at, the
+// bounds how many are followed and, times two, how many a seed looks at, the
 // latest first. For δ = 0 and no such bounds the search is exact; how much it
 // finds of what is there otherwise is measured in the tests.
 //
@@ -48,7 +48,7 @@ type HammingConfig struct {
 
 // DefaultHamming allows one mismatch in five symbols.
 func DefaultHamming() predictors.Config {
-	return &HammingConfig{CopyOptions: CopyOptions{Order: 6, Seed: 6, Share: 0.5}, Delta: 0.2, Limit: 32, Matches: 256}
+	return &HammingConfig{CopyOptions: CopyOptions{Order: 6, Seed: 6, Share: 0.9}, Delta: 0.2, Limit: 32, Matches: 128}
 }
 
 // TinyHamming is on small numbers.
@@ -70,7 +70,7 @@ func (c *HammingConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	case c.Matches < 0:
 		return nil, fmt.Errorf("hamming-match: matches = %d, want ≥ 1, or 0 for no bound", c.Matches)
 	}
-	p := &hamming{copyWalk: newCopyWalk(m, c.Matches, 4*c.Matches), hammingRules: newHammingRules(c)}
+	p := &hamming{copyWalk: newCopyWalk(m, c.Matches), hammingRules: newHammingRules(c)}
 	p.other = 8 * int64(len(p.lambda))
 	p.Reset()
 	return p, nil
@@ -263,14 +263,12 @@ func (p *hamming) Predict(probs []float64) {
 	}
 }
 
-// Tune ends training: what does not fit is forgotten, then the context model
-// and λ are tuned.
-func (p *hamming) Tune(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
-	p.reset()
-	if err := p.settle(); err != nil {
+// Fit learns the training part, forgets what does not fit and tunes the
+// context model and then λ.
+func (p *hamming) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	if err := p.train(ctx, d, report); err != nil {
 		return fmt.Errorf("hamming-match: %w", err)
 	}
-	p.base.tune(d)
 	return p.tuneLambda(ctx, d, report)
 }
 

@@ -130,52 +130,65 @@ func (q *quantised) Fit(ctx context.Context, d predictors.Data, report func(pred
 	q.quantGrams.clear()
 	q.table, q.ops = nil, 0
 	if q.classes < q.a {
-		class, err := quantClasses(ctx, d.Train, q.a, q.classes, q.exact)
+		class, ops, err := quantClasses(ctx, d.Train, q.a, q.classes, q.exact)
 		if err != nil {
 			return err
 		}
+		q.ops += ops
 		if d.Symbols() > q.exact+1 {
 			q.class = class
 		}
 	}
-	if err := q.countAll(ctx, d, report); err != nil {
+	count := counting{ctx, report, q.budget, q.reset, q.learn, func() float64 { return q.ops }}
+	if err := count.run(d); err != nil {
 		return err
 	}
+	q.reset()
 	q.table = make([]float64, len(newQuantTable(q.order))) // what tuning will need
 	if err := q.prune(q.budget.ModelBytes); err != nil {
-		return fmt.Errorf("quantised-context: model_bytes: %w", err)
+		return &predictors.BudgetError{Err: fmt.Errorf("quantised-context: model_bytes = %w", err)}
 	}
 	q.tune(d)
 	return ctx.Err()
 }
 
-func (q *quantised) countAll(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+// A counting counts a training part, until its budget is used up.
+type counting struct {
+	ctx    context.Context
+	report func(predictors.Progress)
+	budget predictors.Budget
+	begin  func() // a document
+	learn  func(x predictors.Symbol)
+	ops    func() float64
+}
+
+func (c *counting) run(d predictors.Data) error {
 	n, total, start := int64(0), int64(d.Symbols()), time.Now()
 	for _, doc := range d.Train {
-		q.reset()
+		c.begin()
 		for _, x := range doc {
-			q.learn(x)
-			if n++; n%(1<<16) != 0 {
+			c.learn(x)
+			if n++; n%(1<<14) != 0 {
 				continue
 			}
-			if err := ctx.Err(); err != nil {
+			if err := c.ctx.Err(); err != nil {
 				return err
 			}
-			report(predictors.Progress{Stage: "train", Done: n, Total: total})
-			if q.spent(time.Since(start)) {
+			c.report(predictors.Progress{Stage: "train", Done: n, Total: total, Symbols: n})
+			if c.spent(time.Since(start)) {
 				return nil
 			}
 		}
 	}
-	q.reset()
-	return ctx.Err()
+	c.report(predictors.Progress{Stage: "train", Done: n, Total: total, Symbols: n})
+	return c.ctx.Err()
 }
 
-// spent says whether nine tenths of the time or of the operations are used up:
-// the last tenth is for dropping and tuning.
-func (q *quantised) spent(d time.Duration) bool {
-	b := q.budget
-	return b.TrainSeconds > 0 && d.Seconds() > 0.9*b.TrainSeconds || b.TrainOps > 0 && q.ops > 0.9*b.TrainOps
+// spent says whether seven tenths of the time or of the operations are used
+// up: the rest is for dropping and tuning.
+func (c *counting) spent(d time.Duration) bool {
+	b := c.budget
+	return b.TrainSeconds > 0 && d.Seconds() > 0.7*b.TrainSeconds || b.TrainOps > 0 && c.ops() > 0.7*b.TrainOps
 }
 
 // Describe counts contexts and classes.

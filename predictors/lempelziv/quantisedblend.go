@@ -19,13 +19,14 @@ import (
 //
 // where those of the followers that are not stored lead on. Two symbols that
 // do as Witten & Bell 1991 say, λ = N/(N+T), are added to each bucket; without
-// a validation part that is λ.
+// a validation part that is λ. There are 60
+// rounds.
 
 const (
 	quantTotals  = 12 // octaves of N
 	quantKinds   = 6  // octaves of T
 	quantHeldOut = 1 << 18
-	quantRounds  = 100
+	quantRounds  = 60
 )
 
 type quantBlend struct {

@@ -32,15 +32,16 @@ const (
 )
 
 // quantClasses returns each symbol's class, below k, or nil if k classes keep
-// all the symbols apart that are seen.
-func quantClasses(ctx context.Context, docs [][]predictors.Symbol, a, k, exact int) ([]predictors.Symbol, error) {
+// all the symbols apart that are seen; and the operations of the search.
+func quantClasses(ctx context.Context, docs [][]predictors.Symbol, a, k, exact int) (class []predictors.Symbol, ops float64, err error) {
 	for e := min(exact, 2); ; e-- {
 		x := newExchange(docs, a, k, e)
 		if len(x.order) <= k {
-			return nil, ctx.Err()
+			return nil, 0, ctx.Err()
 		}
 		if e == 0 || k*len(x.past) <= quantCells {
-			return x.run(ctx)
+			class, err = x.run(ctx)
+			return class, x.ops, err
 		}
 	}
 }
@@ -56,6 +57,7 @@ type exchange struct {
 	byClass [][]int32 // N(c,u,x)
 	byPast  [][]int32 // N(c,u)
 	logs    []float64 // n ln n for small n
+	ops     float64
 }
 
 // A quantCell counts a feature.
@@ -195,6 +197,7 @@ func (x *exchange) move(s predictors.Symbol, c int, sign int32) {
 // of a row are in order, so those of one u are together.
 func (x *exchange) gain(s predictors.Symbol, c int) float64 {
 	sum, row := 0.0, x.rows[s]
+	x.ops += 5 * float64(len(row))
 	features, pasts := x.byClass[c], x.byPast[c]
 	for i := 0; i < len(row); {
 		u, n := x.past[row[i].feature], int32(0)
