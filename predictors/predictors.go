@@ -95,6 +95,8 @@ type Data struct {
 	Refit bool
 	// Budget is what Train may use; nothing is bounded if it is zero.
 	Budget Budget
+	// Checkpoint is where a Fitter keeps where it stands; nil for nowhere.
+	Checkpoint Checkpoint
 }
 
 // Symbols counts the symbols of the training part.

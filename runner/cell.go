@@ -44,6 +44,8 @@ type job struct {
 	Proof     bool   // encode and decode the test part
 	ModelFile string // where the trained model is, or goes if SaveModel
 	SaveModel bool
+
+	CheckpointFile string // where training keeps where it stands; "" for nowhere
 }
 
 // An outcome is what a cell's computation found.
@@ -63,6 +65,7 @@ type outcome struct {
 	ModelBytes   int64
 	Loaded       bool   // the model was loaded and not trained
 	ModelFile    string // if it was saved or loaded
+	Before       spent  // by interrupted processes, up to the checkpoint gone on from
 	Proof        *proof
 }
 
@@ -162,14 +165,17 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 			return nil, unavailable{err.Error()}
 		}
 	}
-	start := time.Now()
 	d := predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs, Refit: j.Refit, Budget: j.Budget}
+	stands := &checkpoint{file: j.CheckpointFile, key: j.Key, out: out, start: time.Now()}
+	if j.CheckpointFile != "" {
+		d.Checkpoint = stands
+	}
 	err = predictors.Train(ctx, p, d, func(m predictors.Progress) {
 		if m.Symbols > 0 { // at last, what was seen: more than there is over several epochs, less in a budget
 			out.TrainSymbols = int(m.Symbols)
 		}
 		if m.Metric != "" {
-			out.draw(curvePoint{m.Metric, m.Symbols, time.Since(start).Seconds(), m.Value})
+			out.draw(curvePoint{m.Metric, m.Symbols, stands.seconds(), m.Value})
 		}
 		report(m)
 	})
@@ -181,7 +187,7 @@ func (j *job) train(ctx context.Context, c *corpora.Corpus, out *outcome, report
 	}
 	out.TrainSeconds = math.NaN()
 	if trains(p) {
-		out.TrainSeconds = time.Since(start).Seconds()
+		out.TrainSeconds = stands.seconds()
 	}
 	if j.SaveModel && !kind.Oracle {
 		err = j.save(p, kind, c, out)

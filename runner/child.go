@@ -96,11 +96,12 @@ var (
 	errTimeout = errors.New("ran longer than its limit")
 	errMemory  = errors.New("used more memory than its limit")
 	errSkip    = errors.New("skipped")
+	errGone    = errors.New("the cell's process ended without a result")
 )
 
 // runInChild computes the job in a child process. The error is errTimeout or
-// errMemory (wrapped, with the limit), errSkip (with the reason), ctx's, or
-// what went wrong.
+// errMemory (wrapped, with the limit), errSkip (with the reason), ctx's,
+// errGone, or what went wrong.
 func runInChild(ctx context.Context, j *job, lim limits, report func(predictors.Progress)) (*outcome, usage, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -156,7 +157,7 @@ func runInChild(ctx context.Context, j *job, lim limits, report func(predictors.
 	case ctx.Err() != nil:
 		return nil, used, context.Cause(ctx)
 	default:
-		return nil, used, fmt.Errorf("the cell's process ended without a result (%v, %v)\n%s", waited, spoken, stderr.String())
+		return nil, used, fmt.Errorf("%w (%v, %v)\n%s", errGone, waited, spoken, stderr.String())
 	}
 }
 

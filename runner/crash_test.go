@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/gob"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -206,6 +207,109 @@ func TestRunsAtOnceShareTheWork(t *testing.T) {
 	if got := fmt.Sprint(table.Rows[0]); got != "[60 60 60]" {
 		t.Errorf("attempts, cells, done = %s, want [60 60 60]", got)
 	}
+}
+
+// oneTraining is one cell that trains for some seconds and saves often.
+const oneTraining = `schema = 1
+name = "training"
+[corpora.golden]
+kind = "golden-mean"
+symbols = 20_000
+split = { train = 0.8, valid = 0.1, test = 0.1 }
+[predictors.tf]
+kind = "transformer"
+layers = 1
+heads = 2
+width = 32
+window = 32
+stride = 16
+batch = 8
+steps = 1500
+valid_every = 100
+checkpoint_every = 20
+dropout = 0.1
+[evaluate]
+points = 0
+`
+
+// A training that is killed goes on from its last checkpoint, and ends with the
+// bits and the curve of one left in peace. Nothing is left behind.
+func TestKilledTrainingGoesOn(t *testing.T) {
+	dir, file := experimentFile(t, oneTraining)
+	run := func(db string) *exec.Cmd { return horizon(dir, "run", file, "--db", db, "--no-plots", "-q") }
+	models := filepath.Join(dir, "models")
+	var last progressSoFar
+	for kill := range 3 {
+		c := run("killed.db")
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if kill == 0 {
+			for len(last.Curve) < 4 {
+				last = awaitSave(t, models, last)
+			}
+		}
+		before := last
+		last = awaitSave(t, models, last)
+		c.Process.Signal(syscall.SIGKILL)
+		c.Wait()
+		// A training begun anew would have no curve at its first save.
+		if len(last.Curve) < len(before.Curve) || last.Spent.CPUSeconds <= before.Spent.CPUSeconds {
+			t.Errorf("kill %d: saved %+v after %+v: it did not go on", kill, last, before)
+		}
+	}
+	for _, db := range []string{"killed.db", "peace.db"} {
+		if out, err := run(db).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", db, err, out)
+		}
+	}
+	killed, peace := filepath.Join(dir, "killed.db"), filepath.Join(dir, "peace.db")
+	if got, want := scores(t, killed)+trainingCurve(t, killed), scores(t, peace)+trainingCurve(t, peace); got != want {
+		t.Errorf("killed and resumed, training gives\n%s\nwant\n%s", got, want)
+	}
+	if left, _ := filepath.Glob(filepath.Join(models, "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+// awaitSave waits for a save after the last one seen.
+func awaitSave(t *testing.T, models string, last progressSoFar) (p progressSoFar) {
+	t.Helper()
+	for range 3000 {
+		time.Sleep(5 * time.Millisecond)
+		files, _ := filepath.Glob(filepath.Join(models, "*.training"))
+		if len(files) == 0 {
+			continue
+		}
+		p = progressSoFar{}
+		b, err := os.ReadFile(files[0])
+		if err != nil || gob.NewDecoder(bytes.NewReader(b)).Decode(&p) != nil {
+			t.Fatalf("a checkpoint that cannot be read: %v", err)
+		}
+		if p.Spent != last.Spent {
+			return p
+		}
+	}
+	t.Fatal("no checkpoint in a quarter of a minute")
+	return p
+}
+
+// trainingCurve is the stored learning curves, without seconds.
+func trainingCurve(t *testing.T, db string) string {
+	t.Helper()
+	s, err := results.OpenReadOnly(db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	table, err := s.Query(context.Background(), `SELECT metric, symbols, value FROM curve JOIN attempt a ON a.id = attempt WHERE a.state = 'done' ORDER BY 1, 2`, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(table.Rows) < 20 {
+		t.Errorf("%s: points of the curve = %d, want at least 20", db, len(table.Rows))
+	}
+	return fmt.Sprint(table.Rows)
 }
 
 // An interrupt stops the run at once, marks what was running, and exits 75.

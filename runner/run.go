@@ -240,6 +240,7 @@ func (r *runner) cell(ctx context.Context, n int, c *plannedCell) (results.State
 	id, err := r.store.Begin(c.Key, r.env, "", r.host, os.Getpid())
 	switch {
 	case errors.Is(err, results.ErrDone):
+		os.Remove(checkpointFile(r.opt.db, c.Key))
 		r.show.finish(n, "done elsewhere")
 		return results.Done, nil
 	case errors.Is(err, results.ErrClaimed):
@@ -258,9 +259,13 @@ func (r *runner) cell(ctx context.Context, n int, c *plannedCell) (results.State
 	job := c.job
 	job.SaveModel = r.opt.saveModels
 	job.ModelFile = modelFile(r.opt.db, job.TrainKey)
+	job.CheckpointFile = checkpointFile(r.opt.db, job.Key)
 	lim := limits{Time: r.plan.experiment.Limits.Time, Memory: int64(r.plan.experiment.Limits.Memory)}
 	out, used, err := runInChild(ctx, &job, lim, func(p progress) { r.show.progress(n, p) })
 	stopBeating()
+	if ctx.Err() == nil && !errors.Is(err, errGone) { // not interrupted: done, or to be begun anew
+		os.Remove(job.CheckpointFile)
+	}
 	if err != nil {
 		state := stateOf(ctx, err)
 		why := strings.TrimPrefix(err.Error(), errSkip.Error()+": ")
@@ -268,7 +273,8 @@ func (r *runner) cell(ctx context.Context, n int, c *plannedCell) (results.State
 		r.store.SetUsage(id, used.CPUSeconds, used.PeakRSS)
 		return state, r.store.Fail(id, state, why)
 	}
-	wall := time.Since(start).Seconds()
+	wall := time.Since(start).Seconds() + out.Before.Seconds
+	used.CPUSeconds += out.Before.CPUSeconds
 	if err := r.store.Finish(id, toResults(out, used, wall, job.Protocol)); err != nil && !errors.Is(err, results.ErrDone) {
 		return "", err
 	}

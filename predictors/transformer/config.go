@@ -33,7 +33,8 @@ type Config struct {
 	Stride int `toml:"stride"` // new positions per window, 1 ≤ stride ≤ window
 
 	// Training.
-	Batch           int     `toml:"batch"`             // windows per step
+	Batch           int     `toml:"batch"`             // windows in memory at once
+	Accumulate      int     `toml:"accumulate"`        // batches per step, their gradients added up; 0 is 1
 	Steps           int     `toml:"steps"`             // optimizer steps
 	LearningRate    float64 `toml:"learning_rate"`     // at the end of the warm-up
 	MinLearningRate float64 `toml:"min_learning_rate"` // at the last step, as a share of learning_rate
@@ -42,6 +43,8 @@ type Config struct {
 	WeightDecay     float64 `toml:"weight_decay"`      // of matrices, decoupled
 	Clip            float64 `toml:"clip"`              // largest norm of the gradient
 	ValidEvery      int     `toml:"valid_every"`       // steps between looks at the validation sample
+	Patience        int     `toml:"patience"`          // looks in a row without a better loss that end training; 0 for no end but steps
+	CheckpointEvery int     `toml:"checkpoint_every"`  // steps between saves to go on from after an interruption; 0 for none
 
 	// Learning on while predicting (prequential mode); see online.go.
 	OnlineEvery int     `toml:"online_every"` // symbols between two steps, up to window; 0 is half of it
@@ -60,7 +63,7 @@ func Default() predictors.Config {
 		Layers: 2, Heads: 2, Width: 64, Window: 64, Tied: true, Stride: 32,
 		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
-		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500,
+		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500, CheckpointEvery: 1000,
 		OnlineRate: 1e-3,
 	}
 }
@@ -99,7 +102,10 @@ func (c *Config) check() error {
 		{"batch", c.Batch, 1, maxSize},
 		{"steps", c.Steps, 1, 1 << 30},
 		{"warmup", c.Warmup, 0, max(c.Steps, 1)},
+		{"accumulate", c.Accumulate, 0, maxSize},
 		{"valid_every", c.ValidEvery, 1, 1 << 30},
+		{"patience", c.Patience, 0, 1 << 30},
+		{"checkpoint_every", c.CheckpointEvery, 0, 1 << 30},
 		{"online_every", c.OnlineEvery, 0, max(c.Window, 1)},
 	} {
 		if r.got < r.low || r.got > r.high {
@@ -133,6 +139,9 @@ func (c *Config) check() error {
 	}
 	return err
 }
+
+// batches is how many are differentiated for one step.
+func (c *Config) batches() int { return max(1, c.Accumulate) }
 
 // New checks the parameters and returns a transformer with random weights.
 func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {

@@ -41,7 +41,8 @@ func (p *Transformer) Learn(x predictors.Symbol) {
 	if o.fresh < p.cfg.onlineEvery() {
 		return
 	}
-	o.take(o.fill(), o.cfg.onlineRule(o.step+1))
+	o.fill()
+	o.take(o.cfg.onlineRule(o.step + 1))
 	o.fresh = 0
 	p.restart()
 }
@@ -65,18 +66,14 @@ func (o *online) push(x predictors.Symbol) {
 	o.fresh++
 }
 
-// fill makes the batch: the newest window, then windows from anywhere. It
-// returns how many symbols that predicts.
-func (o *online) fill() (symbols int) {
-	rng := rand.New(rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
-	draw := newSampler(o.documents(), o.W, rng)
+// fill makes the batch: the newest window, then windows from anywhere.
+func (o *online) fill() {
+	draw := newSampler(o.documents(), o.W, rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
 	newest := draw.docs[len(draw.docs)-1]
-	return o.deal(func(i int) []predictors.Symbol {
-		if i == 0 {
-			return newest[max(0, len(newest)-o.W):]
-		}
-		return draw.window()
-	})
+	o.batch[0] = newest[max(0, len(newest)-o.W):]
+	for i := range o.batch[1:] {
+		o.batch[1+i] = draw.window()
+	}
 }
 
 func (o *online) documents() [][]predictors.Symbol {

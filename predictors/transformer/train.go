@@ -29,7 +29,9 @@ const validSample = 8192
 //
 // It reports every step and, every ValidEvery steps and at the end, the mean
 // loss in bits of the windows since ("train_bits") and of the validation sample
-// ("valid_bits").
+// ("valid_bits"). Patience, if set, ends it after as many looks in a row that
+// were no better than the best. Every CheckpointEvery steps it saves all it
+// needs to d.Checkpoint, and goes on from there if something is.
 func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
 	for _, docs := range [][][]predictors.Symbol{d.Train, d.Valid} {
 		if x := largest(docs); x >= p.A {
@@ -41,7 +43,13 @@ func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(pr
 	}
 	t := newTrainer(p.model, p.seed, d)
 	defer t.team.close()
-	err := t.run(ctx, report)
+	if t.cfg.Patience > 0 && len(t.valid) == 0 {
+		return fmt.Errorf("transformer: patience = %d without a validation part to look at", t.cfg.Patience)
+	}
+	err := t.resume(report)
+	if err == nil {
+		err = t.run(ctx, report)
+	}
 	p.online = nil
 	p.Reset()
 	return err
@@ -66,15 +74,20 @@ type trainer struct {
 	shards [shards]shard
 	team   *team // nil: see atOnce
 	draw   sampler
+	batch  [][]predictors.Symbol // the windows of a step
 	valid  []window
 	losses []float64 // of each validation window, in nats
 
-	step  int
-	now   blas.AdamW // the optimizer at this step
-	clip  float32    // what it scales the gradient by
-	best  []float32  // weights, if any are kept
-	kept  bool
-	since struct { // the last look
+	checkpoint predictors.Checkpoint // nil if there is none
+
+	step   int
+	micro  int        // which of its batches is differentiated
+	now    blas.AdamW // the optimizer at this step
+	clip   float32    // what it scales the gradient by
+	best   []float32  // weights, if any are kept
+	kept   bool
+	waited int      // looks since then
+	since  struct { // the last look
 		nats    float64
 		symbols int64
 	}
@@ -100,10 +113,13 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 		model: m,
 		seed:  seed,
 		adam:  adam{m: make([]float32, n), v: make([]float32, n)},
-		draw:  newSampler(d.Train, m.W, rand.New(rand.NewPCG(seed, streamBatch))),
+		draw:  newSampler(d.Train, m.W, rand.NewPCG(seed, streamBatch)),
+		batch: make([][]predictors.Symbol, m.cfg.Batch*m.cfg.batches()),
 		best:  make([]float32, n),
 		valid: m.validWindows(d.Valid),
 		team:  newTeam(),
+
+		checkpoint: d.Checkpoint,
 	}
 	t.losses = make([]float64, len(t.valid))
 	per := (m.cfg.Batch + shards - 1) / shards
@@ -121,7 +137,7 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 }
 
 func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) error {
-	for t.step < t.cfg.Steps {
+	for !t.ended() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -132,11 +148,19 @@ func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) err
 		if t.step%t.cfg.ValidEvery == 0 || t.step == t.cfg.Steps {
 			t.look(report)
 		}
+		if err := t.save(); err != nil {
+			return err
+		}
 	}
 	if len(t.valid) > 0 {
 		copy(t.params, t.best)
 	}
 	return nil
+}
+
+// ended says whether all steps are done or patience is.
+func (t *trainer) ended() bool {
+	return t.step >= t.cfg.Steps || t.cfg.Patience > 0 && t.waited >= t.cfg.Patience
 }
 
 func (t *trainer) point(metric string, value float64) predictors.Progress {
@@ -157,20 +181,33 @@ func (t *trainer) look(report func(predictors.Progress)) {
 	}
 	now.ValidBits = t.validBits()
 	report(t.point("valid_bits", now.ValidBits))
-	if t.kept && now.ValidBits >= t.chosen.ValidBits {
+	if t.waited++; t.kept && now.ValidBits >= t.chosen.ValidBits {
 		return
 	}
-	t.kept, t.chosen = true, now
+	t.kept, t.waited, t.chosen = true, 0, now
 	copy(t.best, t.params)
 }
 
 // advance takes one step and returns the mean loss of its windows in nats.
-func (t *trainer) advance() float64 { return t.take(t.fill(), t.cfg.rule(t.step+1)) }
+func (t *trainer) advance() float64 {
+	for i := range t.batch {
+		t.batch[i] = t.draw.window()
+	}
+	return t.take(t.cfg.rule(t.step + 1))
+}
 
-// take takes a step by the given rule on the batch in the shards, of so many
-// symbols, and returns its mean loss in nats.
-func (t *trainer) take(symbols int, rule blas.AdamW) float64 {
-	t.each((*trainer).differentiate, 1/float32(symbols))
+// take takes a step by the given rule on t.batch and returns its mean loss in
+// nats. The gradient of the mean is added up over as many parts of the batch
+// as Accumulate says, so that no more than one is in memory.
+func (t *trainer) take(rule blas.AdamW) float64 {
+	symbols := 0
+	for _, xs := range t.batch {
+		symbols += len(xs)
+	}
+	for t.micro = range t.cfg.batches() {
+		t.deal(t.batch[t.micro*t.cfg.Batch:][:t.cfg.Batch])
+		t.each((*trainer).differentiate, 1/float32(symbols))
+	}
 	t.each((*trainer).reduce, 0)
 	nats, squares := 0.0, 0.0
 	for i := range t.shards {
@@ -206,22 +243,16 @@ func (t *trainer) each(do func(t *trainer, shard int, x float32), x float32) {
 	t.team.run(t, do, x)
 }
 
-// fill draws the batch and returns how many symbols it predicts.
-func (t *trainer) fill() (symbols int) {
-	return t.deal(func(int) []predictors.Symbol { return t.draw.window() })
-}
-
-// deal deals windows 0, 1, … to the shards in order.
-func (t *trainer) deal(window func(i int) []predictors.Symbol) (symbols int) {
+// deal deals windows to the shards in order.
+func (t *trainer) deal(windows [][]predictors.Symbol) {
+	n := len(windows)
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.clear()
-		for n := t.cfg.Batch * i / shards; n < t.cfg.Batch*(i+1)/shards; n++ {
-			s.push(window(n), t.A)
+		for _, xs := range windows[n*i/shards : n*(i+1)/shards] {
+			s.push(xs, t.A)
 		}
-		symbols += len(s.ids)
 	}
-	return symbols
 }
 
 func (s *shard) clear() { s.segs, s.ids, s.next = s.segs[:0], s.ids[:0], s.next[:0] }
@@ -237,14 +268,17 @@ func (s *shard) push(xs []predictors.Symbol, start int) {
 	}
 }
 
-// differentiate computes the loss and gradient of shard i, each target
-// weighing scale.
+// differentiate adds up the loss and gradient of shard i over the batches of a
+// step, each target weighing scale.
 func (t *trainer) differentiate(i int, scale float32) {
 	s := &t.shards[i]
-	clear(s.grads)
-	s.acts.noise = mix(t.seed<<32+uint64(t.step)<<8+uint64(i)) | 1
+	if t.micro == 0 {
+		clear(s.grads)
+		s.nats = 0
+	}
+	s.acts.noise = mix(t.seed<<32+uint64(t.step*t.cfg.batches()+t.micro)<<8+uint64(i)) | 1
 	t.forward(t.w, s.acts, s.segs, s.ids)
-	s.nats = crossEntropy(s.acts.logits, s.next, t.A, 0, scale)
+	s.nats += crossEntropy(s.acts.logits, s.next, t.A, 0, scale)
 	t.backward(s.dw, t.w, s.acts, s.back, s.segs, s.ids)
 }
 
@@ -286,11 +320,12 @@ type sampler struct {
 	docs [][]predictors.Symbol
 	ends []int // ends[i] is the number of symbols in documents 0 to i
 	w    int
+	pcg  *rand.PCG // where rng is
 	rng  *rand.Rand
 }
 
-func newSampler(docs [][]predictors.Symbol, w int, rng *rand.Rand) sampler {
-	s, n := sampler{docs: docs, w: w, rng: rng}, 0
+func newSampler(docs [][]predictors.Symbol, w int, pcg *rand.PCG) sampler {
+	s, n := sampler{docs: docs, w: w, pcg: pcg, rng: rand.New(pcg)}, 0
 	for _, doc := range docs {
 		n += len(doc)
 		s.ends = append(s.ends, n)

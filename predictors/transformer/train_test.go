@@ -207,7 +207,7 @@ func TestValidWindows(t *testing.T) {
 
 func TestSampler(t *testing.T) {
 	docs := [][]predictors.Symbol{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, {10}, {}, {11, 12, 13}}
-	s := newSampler(docs, 4, rand.New(rand.NewPCG(29, 30)))
+	s := newSampler(docs, 4, rand.NewPCG(29, 30))
 	seen, starts := make([]int, 14), 0
 	const n = 20000
 	for range n {
@@ -403,6 +403,9 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.Beta2 = 1 }, "transformer: beta2 = 1, want ≥ 0 and < 1"},
 		{func(c *Config) { c.WeightDecay = -1 }, "transformer: weight_decay = -1, want ≥ 0 and < 1/learning_rate"},
 		{func(c *Config) { c.Clip = 0 }, "transformer: clip = 0, want > 0"},
+		{func(c *Config) { c.Accumulate = -1 }, "transformer: accumulate = -1, want 0 to 1048576"},
+		{func(c *Config) { c.Patience = -1 }, "transformer: patience = -1, want 0 to 1073741824"},
+		{func(c *Config) { c.CheckpointEvery = -1 }, "transformer: checkpoint_every = -1, want 0 to 1073741824"},
 	} {
 		cfg := small()
 		c.change(cfg)
