@@ -108,7 +108,7 @@ func TestOpticks(t *testing.T) {
 		{"gzip", DefaultGzip(), 2.447, 2.624, 0.006, 0},
 		{"bzip2", DefaultBzip2(), 1.868, 1.957, 0.0006, 0.0006},
 		{"xz", DefaultXz(), 2.024, 2.117, 0, 0.44},
-		{"zstd", DefaultZstd(), 2.068, 2.155, 0, 0.2},
+		{"zstd", DefaultZstd(), 2.068, 2.155, 0.001, 0.001},
 		{"brotli", DefaultBrotli(), 1.999, 2.133, 0.002, 0.002},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -277,7 +277,7 @@ func TestCoderConfigErrors(t *testing.T) {
 		{&GzipConfig{0}, "gzip: level = 0, want 1 to 9"},
 		{&Bzip2Config{10}, "bzip2: level = 10, want 1 to 9"},
 		{&XzConfig{0}, "xz: dictionary_mib = 0, want 1 to 1024"},
-		{&ZstdConfig{40}, "zstd: window_log = 40, want 10 to 29"},
+		{&ZstdConfig{40}, "zstd: level = 40, want 1 to 22"},
 		{&BrotliConfig{12, 24}, "brotli: quality = 12, want 0 to 11"},
 		{&BrotliConfig{11, 30}, "brotli: window_log = 30, want 10 to 24"},
 	} {

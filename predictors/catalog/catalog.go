@@ -160,7 +160,7 @@ type CoderKind struct {
 var Coders = []CoderKind{
 	{Name: "gzip", Version: 1, Doc: "LZ77 in a window of 32 KiB, Huffman codes", Paper: "Deutsch 1996", Default: baseline.DefaultGzip},
 	{Name: "bzip2", Version: 1, Doc: "Burrows-Wheeler transform, Huffman codes", Paper: "Burrows & Wheeler 1994; Seward 1996", Default: baseline.DefaultBzip2},
-	{Name: "zstd", Version: 1, Doc: "LZ77 with finite-state entropy codes", Paper: "Collet & Kucherawy 2021", Default: baseline.DefaultZstd},
+	{Name: "zstd", Version: 2, Doc: "LZ77 with finite-state entropy codes", Paper: "Collet & Kucherawy 2021", Default: baseline.DefaultZstd},
 	{Name: "brotli", Version: 1, Doc: "LZ77 with a dictionary and context-dependent Huffman codes", Paper: "Alakuijala & Szabadka 2016", Default: baseline.DefaultBrotli},
 	{Name: "xz", Version: 1, Doc: "LZMA2: LZ77 with arithmetic coding in small contexts (no optimal parse: 0.4 bit behind xz -9e on Opticks)", Paper: "Pavlov 1998", Default: baseline.DefaultXz},
 }
