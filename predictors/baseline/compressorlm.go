@@ -437,23 +437,46 @@ func (p *compressorLM) law(probs []float64, lengths []int32, temperature, unigra
 	}
 }
 
-// lmTuned is how many validation symbols T and ε are tuned on: each costs as
-// much as to predict it.
+// lmTuned is how many validation symbols T and ε are tuned on, and a point of
+// the learning curve is measured on: each costs as much as to predict it, which
+// is why there is one point only and Fit learns, rather than Train.
 const lmTuned = 200
 
-// Tune sets T and ε, unless given, to those of a grid with the least loss on
-// the first validation symbols.
-func (p *compressorLM) Tune(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
-	if !p.tuneT && !p.tuneE || len(d.Valid) == 0 {
-		return nil
+// Fit learns the training part and tunes.
+func (p *compressorLM) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	total, n := int64(d.Symbols()), int64(0)
+	for _, doc := range d.Train {
+		p.Reset()
+		for _, x := range doc {
+			if n%(1<<16) == 0 {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				report(predictors.Progress{Stage: "train", Done: n, Total: total})
+			}
+			p.Learn(x)
+			n++
+		}
 	}
-	doc := d.Valid[0][:min(len(d.Valid[0]), lmTuned)]
+	p.Reset()
+	if len(d.Valid) == 0 || len(d.Valid[0]) == 0 {
+		return ctx.Err()
+	}
+	bits, err := p.choose(ctx, d.Valid[0][:min(len(d.Valid[0]), lmTuned)], report)
+	if err == nil {
+		report(predictors.Progress{Stage: "train", Metric: "valid_bits", Symbols: n, Value: bits, Done: n, Total: total})
+	}
+	return err
+}
+
+// choose sets T and ε, unless given, to those of a grid with the least loss on
+// doc, and returns that in bits per symbol.
+func (p *compressorLM) choose(ctx context.Context, doc []predictors.Symbol, report func(predictors.Progress)) (bits float64, err error) {
 	f := p.Fork().(*compressorLM)
-	f.Reset()
 	lengths := make([][]int32, len(doc))
 	for i, x := range doc {
 		if err := ctx.Err(); err != nil {
-			return err
+			return 0, err
 		}
 		report(predictors.Progress{Stage: "tune", Done: int64(i), Total: int64(len(doc))})
 		lengths[i] = slices.Clone(f.measure())
@@ -466,7 +489,7 @@ func (p *compressorLM) Tune(ctx context.Context, d predictors.Data, report func(
 		temperatures = []float64{1, 2, 3, 4, 6, 8, 12, 16, 24, 32}
 	}
 	if p.tuneE {
-		unigrams = []float64{0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9}
+		unigrams = []float64{0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98}
 	}
 	for _, t := range temperatures {
 		for _, u := range unigrams {
@@ -481,7 +504,7 @@ func (p *compressorLM) Tune(ctx context.Context, d predictors.Data, report func(
 		}
 	}
 	p.Temperature, p.Unigram = best[0], best[1]
-	return nil
+	return least / float64(len(doc)), nil
 }
 
 // Describe reports T and ε.
