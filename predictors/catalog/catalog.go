@@ -7,6 +7,7 @@ import (
 	"horizon/predictors"
 	"horizon/predictors/baseline"
 	"horizon/predictors/kernel"
+	"horizon/predictors/kernel/metric"
 	"horizon/predictors/lempelziv"
 	"horizon/predictors/markov"
 	"horizon/predictors/markov/contexttree"
@@ -118,6 +119,10 @@ var Kinds = []Kind{
 		Default: baseline.DefaultBzip2LM, Tiny: baseline.TinyBzip2LM, Skip: wholeBytesAnew},
 	{Name: "nadaraya-watson", Version: 2, Doc: "kernel smoothing over all training contexts, with discounts, bandwidths tuned; direct horizons", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976; Kneser & Ney 1995", Random: true,
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
+	{Name: "window-nadaraya-watson", Version: 1, Doc: "kernel smoothing over the present text's window, bandwidths learned by gradient", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
+		Default: metric.DefaultWindow, Tiny: metric.TinyWindow},
+	{Name: "learned-metric", Version: 1, Doc: "kernel smoothing with a learned metric, one attention head with one-hot values, over training contexts or the window", Paper: "Tsai et al. 2019; Vaswani et al. 2017", Random: true,
+		Default: metric.Default, Tiny: metric.Tiny},
 	{Name: "transformer", Version: 2, Doc: "decoder-only transformer with every part a switch, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
 		Default: transformer.Default, Tiny: transformer.Tiny},
 	{Name: "mixture", Version: 1, Doc: "linear interpolation of predictors of any kinds; weights fixed, tuned, by context or Bayes'", Paper: "Jelinek & Mercer 1980; Herbster & Warmuth 1998; Khandelwal et al. 2020", Random: true,

@@ -1,0 +1,513 @@
+package metric
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"horizon/predictors"
+	"horizon/predictors/kernel/smoother"
+)
+
+// shapes are all forms of B on a small alphabet.
+func shapes(a, m int) (list []shape) {
+	base := shape{A: a, M: m, S: a + 1, R: 5, E: 3, Span: 1}
+	for _, f := range forms {
+		s := base
+		s.form = f
+		list = append(list, s)
+		if f == lowRank || f == full {
+			s.symmetric = true
+			list = append(list, s)
+		}
+		if f == lowRank {
+			s.symmetric, s.gaussian = false, true
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+func (s shape) String() string {
+	return fmt.Sprintf("%s, symmetric %v, gaussian %v", s.form, s.symmetric, s.gaussian)
+}
+
+// randomParams has every parameter at random.
+func randomParams(rng *rand.Rand, s shape) *params[float64] {
+	p := newParams[float64](s)
+	for i := range p.flat {
+		p.flat[i] = rng.NormFloat64() / 2
+	}
+	for i := range p.vectors {
+		p.vectors[i] = rng.NormFloat64()
+	}
+	return p
+}
+
+func narrowed(p *params[float64]) *params[float32] {
+	q := newParams[float32](p.shape)
+	for i, v := range p.flat {
+		q.flat[i] = float32(v)
+	}
+	for i, v := range p.vectors {
+		q.vectors[i] = float32(v)
+	}
+	return q
+}
+
+// bilinear is log K(c', c) by the definition at the head of metric.go.
+func bilinear(p *params[float64], c1, c []symbol) (sum float64) {
+	if p.form == lowRank {
+		q, k := make([]float64, p.R), make([]float64, p.R)
+		for l := range c {
+			for r := range p.R {
+				q[r] += p.wq[(l*p.S+int(c[l]))*p.R+r]
+				k[r] += p.wk[(l*p.S+int(c1[l]))*p.R+r]
+			}
+		}
+		for r := range q {
+			if p.gaussian {
+				sum -= (q[r] - k[r]) * (q[r] - k[r]) / 2
+			} else {
+				sum += q[r] * k[r]
+			}
+		}
+		return sum / math.Sqrt(float64(p.R))
+	}
+	for l := range c {
+		beta := 0.0
+		switch p.form {
+		case flat:
+			beta = math.Exp(p.beta[0])
+		case geometric:
+			beta = math.Exp(p.beta[0]) * math.Pow(math.Exp(p.beta[1]), float64(l))
+		default:
+			beta = math.Exp(p.beta[l])
+		}
+		switch {
+		case int(c[l]) == p.A || int(c1[l]) == p.A:
+		case p.form == embedded:
+			for e := range p.E {
+				sum += beta * p.vectors[int(c[l])*p.E+e] * p.vectors[int(c1[l])*p.E+e]
+			}
+		case c[l] == c1[l]:
+			sum += beta
+		}
+		for l1 := 0; p.form == full && l1 < len(c1); l1++ {
+			i, j, n := l*p.S+int(c[l]), l1*p.S+int(c1[l1]), p.M*p.S
+			if p.symmetric {
+				sum += (p.wq[i*n+j] + p.wq[j*n+i]) / 2
+			} else {
+				sum += p.wq[i*n+j]
+			}
+		}
+	}
+	return sum
+}
+
+// law is the estimate by its definition: positions with contexts and next
+// symbols, and how much their scores fall with distance.
+func law(p *params[float64], q0 []float64, c []symbol, contexts [][]symbol, next []symbol, rate float64) []float64 {
+	q := make([]float64, p.A)
+	total := math.Exp(p.null[0])
+	for y := range q {
+		q[y] = total * q0[y]
+	}
+	for j, c1 := range contexts {
+		w := math.Exp(bilinear(p, c1, c) - rate*float64(len(contexts)-j))
+		q[next[j]] += w
+		total += w
+	}
+	for y := range q {
+		q[y] /= total
+	}
+	return q
+}
+
+func reversed(xs []symbol, end, m, a int) []symbol {
+	c := make([]symbol, m)
+	for l := range c {
+		c[l] = symbol(a)
+		if i := end - 1 - l; i >= 0 {
+			c[l] = xs[i]
+		}
+	}
+	return c
+}
+
+func source(rng *rand.Rand, a, n int) []symbol {
+	xs := make([]symbol, n)
+	for i := range xs {
+		xs[i] = symbol(rng.IntN(a))
+		if back := 1 + rng.IntN(3); back <= i && rng.IntN(4) > 0 {
+			xs[i] = (xs[i-back] + 1) % symbol(a)
+		}
+	}
+	return xs
+}
+
+func compare(t *testing.T, what string, got, want []float64, within float64) {
+	t.Helper()
+	for y := range want {
+		if w := floor + (1-floor*float64(len(want)))*want[y]; !(math.Abs(got[y]-w) <= within) {
+			t.Fatalf("%s: q(%d) = %v, want %v", what, y, got[y], w)
+		}
+	}
+}
+
+// TestWindowEqualsDefinition: every form of kernel over the window is the
+// estimate by its definition, from the first symbol on and past the window's
+// length.
+func TestWindowEqualsDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	const a, m, window = 4, 3, 12
+	for _, s := range shapes(a, m) {
+		ref := randomParams(rng, s)
+		ref.slope[0] = -3
+		p := newWindow("window", s, window, 1, Training{}, predictors.Env{Alphabet: a})
+		p.params, p.prior = narrowed(ref), newPrior([][]symbol{source(rng, a, 50)}, a, 1)
+		xs, got, q0 := source(rng, a, 60), make([]float64, a), make([]float64, a)
+		for i, x := range xs {
+			var contexts [][]symbol
+			low := max(0, i-window)
+			for j := low; j < i; j++ {
+				contexts = append(contexts, reversed(xs, j, m, a))
+			}
+			p.prior.law(q0, xs[max(0, i-1):i])
+			p.Predict(got)
+			compare(t, s.String(), got, law(ref, q0, reversed(xs, i, m, a), contexts, xs[low:i], math.Exp(ref.slope[0])), 2e-6)
+			p.Observe(x)
+		}
+	}
+}
+
+// TestCorpusEqualsDefinition: with all contexts as candidates a corpus memory
+// is the estimate by its definition over the training text.
+func TestCorpusEqualsDefinition(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const a, m = 4, 3
+	docs := [][]symbol{source(rng, a, 90), source(rng, a, 1), source(rng, a, 40)}
+	var contexts [][]symbol
+	var next []symbol
+	for _, doc := range docs {
+		for i, x := range doc {
+			contexts, next = append(contexts, reversed(doc, i, m, a)), append(next, x)
+		}
+	}
+	for _, s := range shapes(a, m) {
+		p := newCorpus("corpus", s, 0, 2, 1, Training{Batch: 1}, predictors.Env{Alphabet: a})
+		if err := p.Fit(context.Background(), predictors.Data{Train: docs}, nil); err != nil {
+			t.Fatal(err)
+		}
+		ref := randomParams(rng, s)
+		p.params = narrowed(ref)
+		p.measureLengths()
+		xs, got, q0 := source(rng, a, 30), make([]float64, a), make([]float64, a)
+		for i, x := range xs {
+			p.prior.law(q0, xs[max(0, i-1):i])
+			p.Predict(got)
+			compare(t, s.String(), got, law(ref, q0, reversed(xs, i, m, a), contexts, next, 0), 2e-6)
+			if r := p.contexts.find(p.c, 0); r.high-r.low != len(next) {
+				t.Fatalf("candidates = %d, want all %d", r.high-r.low, len(next))
+			}
+			p.Observe(x)
+		}
+	}
+}
+
+// TestHeadIsAttention (claim A1): the low-rank head over a window, without
+// recency and with nothing to fall back on, is a head of attention with
+// one-hot next symbols for values, as package smoother computes it.
+func TestHeadIsAttention(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const a, m, n = 5, 4, 30
+	s := shape{A: a, M: m, S: a + 1, R: 6, form: lowRank}
+	ref := randomParams(rng, s)
+	ref.slope[0], ref.null[0] = math.Inf(-1), -40
+	p := newWindow("window", s, 100, 0, Training{}, predictors.Env{Alphabet: a})
+	p.params = narrowed(ref)
+	xs := source(rng, a, n)
+	q, k, v := make([]float64, s.R), make([]float64, n*s.R), make([]float64, n*a)
+	for i, x := range xs {
+		ref.key(k[i*s.R:][:s.R], ref.wk, reversed(xs, i, m, a))
+		v[i*a+int(x)] = 1
+		p.Observe(x)
+	}
+	ref.key(q, ref.wq, reversed(xs, n, m, a))
+	head := smoother.Smoother[float64]{Kernel: smoother.ExpDot, Scale: 1 / math.Sqrt(float64(s.R)), D: s.R, V: a}
+	want, got := make([]float64, a), make([]float64, a)
+	head.Smooth(want, a, make([]float64, n), q, s.R, k, s.R, v, a, 1, n, nil)
+	p.Predict(got)
+	compare(t, "attention", got, want, 1e-6)
+}
+
+// TestCandidatesShareEndings: fewer candidates are those that share the
+// longest ending that enough share, and the longest match is found.
+func TestCandidatesShareEndings(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	const a, m = 3, 4
+	doc := source(rng, a, 400)
+	s := shape{A: a, M: m, S: a + 1, form: free}
+	p := newCorpus("corpus", s, 20, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+	if err := p.Fit(context.Background(), predictors.Data{Train: [][]symbol{doc}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range source(rng, a, 50) {
+		p.Observe(x)
+		r := p.contexts.find(p.c, 20)
+		shared := func(i int) (n int) {
+			for n < m && p.contexts.lags[n][i] == p.c[n] {
+				n++
+			}
+			return n
+		}
+		counts := make([]int, m+1) // contexts that share at least so many
+		for i := range doc {
+			for n := shared(i); n >= 0; n-- {
+				counts[n]++
+			}
+		}
+		depth, match := 0, 0
+		for n := 1; n <= m; n++ {
+			if counts[n] >= 20 {
+				depth = n
+			}
+			if counts[n] > 0 {
+				match = n
+			}
+		}
+		if r.high-r.low != counts[depth] || r.match != match {
+			t.Fatalf("%d candidates, match %d, want %d, %d", r.high-r.low, r.match, counts[depth], match)
+		}
+		for i := r.low; i < r.high; i++ {
+			if shared(i) < depth {
+				t.Fatalf("candidate %d shares %d symbols, want %d", i, shared(i), depth)
+			}
+		}
+	}
+}
+
+// TestGradients: central differences for every parameter of every form, in
+// both memories, and the parallel form of "low-rank" against one symbol at a
+// time.
+func TestGradients(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	const a, m = 3, 2
+	doc := source(rng, a, 14)
+	for _, s := range shapes(a, m) {
+		p := randomParams(rng, s)
+		p.slope[0] = -2
+		w := &windowBatch[float64]{window: 6, stretch: 8, per: 1, head: newHead[float64](s), params: p}
+		w.load([][]symbol{doc}, newPrior([][]symbol{doc}, a, 1))
+		one := &windowBatch[float64]{window: 6, head: newHead[float64](s), params: p, docs: w.docs, q0: w.q0}
+		each := func(d *params[float64]) (nats float64) { // symbol by symbol, whatever the form
+			xs := w.docs[0]
+			for i := 1; i < 12; i++ {
+				at := i + m
+				low := max(m, at-6)
+				nats += one.head.gradient(p, d, target[float64]{c: one.head.context(xs, at), lags: one.head.view(xs, low, at), next: xs[low:at],
+					y: xs[at], q0y: w.q0[0][i], rate: math.Exp(p.slope[0])}, 0.5)
+			}
+			return nats
+		}
+		all := func(d *params[float64]) float64 { return w.gradient(d, 0, 1, 12, 0.5) }
+		d, d2 := p.zero(), p.zero()
+		if one, two := each(d), all(d2); math.Abs(one-two) > 1e-10 {
+			t.Fatalf("%v: loss %v symbol by symbol, %v at once", s, one, two)
+		}
+		for i := range p.flat {
+			if math.Abs(d.flat[i]-d2.flat[i]) > 1e-10 {
+				t.Fatalf("%v: gradient %d = %v symbol by symbol, %v at once", s, i, d.flat[i], d2.flat[i])
+			}
+			const h = 1e-5
+			x := p.flat[i]
+			p.flat[i] = x + h
+			up := all(p.zero())
+			p.flat[i] = x - h
+			down := all(p.zero())
+			p.flat[i] = x
+			if want := (up - down) / (2 * h) / 2; math.Abs(d.flat[i]-want) > 1e-7*(1+math.Abs(want)) {
+				t.Fatalf("%v: gradient %d = %v, difference %v", s, i, d.flat[i], want)
+			}
+		}
+	}
+}
+
+// TestGather: the candidates of a training symbol are those of prediction less
+// its fold, and a sample's biases make up for what is left out.
+func TestGather(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	const a, m, n = 2, 3, 30000
+	s := shape{A: a, M: m, S: a + 1, form: free}
+	p := newCorpus("corpus", s, 0, 4, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+	b := newCorpusBatch(p.corpusModel, [][]symbol{source(rng, a, n)}, n)
+	for range 20 {
+		d := b.draw(rng)
+		if len(d.next) > most || len(d.next) < most/2 {
+			t.Fatalf("candidates = %d, want up to %d", len(d.next), most)
+		}
+		stands := 0.0
+		for _, v := range d.bias {
+			stands += math.Exp(float64(v))
+		}
+		if math.Abs(stands-n*3/4) > n/20 {
+			t.Fatalf("candidates stand for %v contexts, want about %d", stands, n*3/4)
+		}
+	}
+	b.gather(0, 1000, 29000, rng)
+	if len(b.next) > 2000 {
+		t.Errorf("%d candidates of the fold left out", len(b.next)-2000)
+	}
+}
+
+// TestPriorWithout: a law without one occurrence is that of the text without
+// it.
+func TestPriorWithout(t *testing.T) {
+	rng := rand.New(rand.NewPCG(13, 14))
+	const a = 4
+	grams := [][]symbol{}
+	for range 40 { // documents of two symbols, so that leaving one out is easy
+		grams = append(grams, source(rng, a, 2))
+	}
+	p := newPrior(grams, a, 1)
+	for i, doc := range grams {
+		// Only the pair and its second symbol's own count go.
+		rest := slices.Concat(grams[:i], grams[i+1:], [][]symbol{doc[:1]})
+		q := make([]float64, a)
+		newPrior(rest, a, 1).law(q, doc[:1])
+		if got := p.without(doc[:1], doc[1]); math.Abs(got-q[doc[1]]) > 1e-12 {
+			t.Fatalf("without: %v, want %v", got, q[doc[1]])
+		}
+	}
+}
+
+// TestLearnsWhichLagMatters: where a symbol depends on lag 3 only, that lag's
+// weight is learned to be the largest by far, in both memories.
+func TestLearnsWhichLagMatters(t *testing.T) {
+	rng := rand.New(rand.NewPCG(15, 16))
+	const a, m = 8, 4
+	draw := func(n int) []symbol {
+		xs := make([]symbol, n)
+		for i := range xs {
+			xs[i] = symbol(rng.IntN(a))
+			if i >= 3 && rng.IntN(10) > 0 {
+				xs[i] = (xs[i-3]*3 + 1) % a
+			}
+		}
+		return xs
+	}
+	d := predictors.Data{Train: [][]symbol{draw(4000)}, Valid: [][]symbol{draw(500)}}
+	for _, memory := range []string{"corpus", "window"} {
+		c := Default().(*Config)
+		c.Memory, c.Form, c.Lags, c.Window, c.Steps = memory, "free", m, 200, 150
+		c.LearningRate, c.Candidates = 0.03, 0
+		p, err := c.New(predictors.Env{Alphabet: a, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := predictors.Train(context.Background(), p, d, nil); err != nil {
+			t.Fatal(err)
+		}
+		w := predictors.Describe(p)
+		for _, l := range []string{"beta_1", "beta_2", "beta_4"} {
+			if w[l] > w["beta_3"]/3 {
+				t.Errorf("%s: %s = %.2f beside beta_3 = %.2f", memory, l, w[l], w["beta_3"])
+			}
+		}
+	}
+}
+
+// TestVectors: symbols in like company have like vectors.
+func TestVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(17, 18))
+	xs := make([]symbol, 6000) // one of 0 to 2, then one of 3 to 5, and so on; 6 never
+	for i := range xs {
+		xs[i] = symbol(3*(i%2) + rng.IntN(3))
+	}
+	v := Vectors([][]symbol{xs}, 7, 4, 1, 1)
+	cos := func(x, y int) (sum float64) {
+		for i := range 4 {
+			sum += v[x*4+i] * v[y*4+i]
+		}
+		return sum
+	}
+	for x := range 6 {
+		for y := range 6 {
+			if c := cos(x, y); x == y && math.Abs(c-1) > 1e-9 || x != y && x/3 == y/3 && c < 0.7 || x/3 != y/3 && c > 0.5 {
+				t.Errorf("cos(%d, %d) = %v", x, y, c)
+			}
+		}
+	}
+	if cos(6, 6) != 0 {
+		t.Errorf("a symbol that never occurs has a vector of length² %v, want 0", cos(6, 6))
+	}
+}
+
+// TestSingularVectors: random projection finds the singular values of a matrix
+// small enough to be done whole.
+func TestSingularVectors(t *testing.T) {
+	rng := rand.New(rand.NewPCG(19, 20))
+	const a = 40
+	m := information([][]symbol{source(rng, a, 3000)}, a, 2)
+	q := randomMatrix(rng, a, a)
+	q = m.times(m.transposeTimes(q))
+	orthonormalize(q)
+	u, values := m.leftVectors(q)
+	total, squares := 0.0, 0.0
+	for _, v := range m.value {
+		squares += v * v
+	}
+	for i, v := range values {
+		total += v * v
+		if i == 0 || v < 1e-6*values[0] {
+			continue
+		}
+		if v > values[i-1]+1e-9 {
+			t.Errorf("singular value %d = %v after %v", i, v, values[i-1])
+		}
+	}
+	if math.Abs(total-squares) > 1e-6*squares {
+		t.Errorf("Σ σ² = %v, want ‖M‖² = %v", total, squares)
+	}
+	first := m.transposeTimes(u) // uᵀ M has length σ
+	for i := range 5 {
+		sum := 0.0
+		for r := range 2 * a {
+			sum += first.At(r, i) * first.At(r, i)
+		}
+		if math.Abs(math.Sqrt(sum)-values[i]) > 1e-6*values[0] {
+			t.Errorf("‖u_%dᵀ M‖ = %v, want %v", i, math.Sqrt(sum), values[i])
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		`learned-metric: memory = "both", want "corpus" or "window"`:                                                      func(c *Config) { c.Memory = "both" },
+		`learned-metric: form = "round", want one of flat, geometric, free, embedding, low-rank, full`:                    func(c *Config) { c.Form = "round" },
+		`learned-metric: kernel = "tricube", want "dot" or "gaussian"`:                                                    func(c *Config) { c.Kernel = "tricube" },
+		`learned-metric: kernel = "gaussian", want "dot" where form = "full": on vectors of one length they are the same`: func(c *Config) { c.Kernel, c.Form = "gaussian", "full" },
+		`learned-metric: symmetric = true, want false where form = "free", which is anyway`:                               func(c *Config) { c.Symmetric, c.Form = true, "free" },
+		`learned-metric: lags = 0, want 1 to 64`:                                                                          func(c *Config) { c.Lags = 0 },
+		`learned-metric: batch = 0, want 1 to 65536`:                                                                      func(c *Config) { c.Batch = 0 },
+		`learned-metric: learning_rate = 2, want > 0 and ≤ 1`:                                                             func(c *Config) { c.LearningRate = 2 },
+	} {
+		c := Tiny().(*Config)
+		change(c)
+		if _, err := c.New(predictors.Env{Alphabet: 4}); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	c := Default().(*Config)
+	if _, err := c.New(predictors.Env{Alphabet: 5000}); err == nil {
+		t.Error("a full B over 5,000 symbols is not refused")
+	}
+	w := TinyWindow().(*WindowConfig)
+	w.Weights = "full"
+	if _, err := w.New(predictors.Env{Alphabet: 4}); err == nil || err.Error() != `window-nadaraya-watson: weights = "full", want "flat", "geometric" or "free"` {
+		t.Errorf("%v", err)
+	}
+}
