@@ -14,8 +14,7 @@ import (
 func TestConformance(t *testing.T) {
 	for name, change := range map[string]func(*metric.Config){
 		"window, low-rank, gaussian": func(c *metric.Config) { c.Memory, c.Kernel = "window", "gaussian" },
-		"corpus, full":               func(c *metric.Config) { c.Form, c.Lags = "full", 1 },
-		"corpus, embedding":          func(c *metric.Config) { c.Form = "embedding" },
+		"corpus, full":               func(c *metric.Config) { c.Form, c.Lags, c.Steps = "full", 1, 8 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := func() predictors.Config {

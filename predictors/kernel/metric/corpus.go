@@ -425,45 +425,54 @@ func (b *corpusBatch) draw(rng *rand.Rand) target[float32] {
 	fold := o * b.folds / n // the smallest o of fold k has o·folds ≥ k·n
 	first, last := (fold*n+b.folds-1)/b.folds, ((fold+1)*n+b.folds-1)/b.folds
 	first, last = max(first-b.shape.M, 0), min(last+b.shape.M, n)
-	want := 0
-	if b.candidates > 0 { // so many that about as many are left
-		want = b.candidates * n / max(n-(last-first), 1)
-	}
-	b.gather(want, uint32(first), uint32(last), rng)
+	b.gather(uint32(first), uint32(last), rng)
 	return target[float32]{c: b.c, lags: b.lags, next: b.next, bias: b.bias, y: b.text[at], q0y: b.q0[o]}
 }
 
 // most bounds the contexts that a training symbol is predicted from.
 const most = 4096
 
-// gather lists the candidates of b.c without the targets from first to before
-// last. If there are too many it takes those that share a longer ending and a
-// sample of the rest, each for as many as it stands for.
-func (b *corpusBatch) gather(want int, first, last uint32, rng *rand.Rand) {
+// gather lists contexts for b.c without the targets from first to before last:
+// those of the longest ending that enough share, up to half of `most` of them,
+// and as large a sample of those that share one symbol less, one less again
+// and so on as there is room for, each for as many as it stands for. Unlike
+// the candidates of a prediction these are from all contexts, so that what is
+// learned does not depend on who the candidates are.
+func (b *corpusBatch) gather(first, last uint32, rng *rand.Rand) {
 	m := &b.contexts
-	r := m.find(b.c, want)
 	b.next, b.bias = b.next[:0], b.bias[:0]
 	for l := range b.lags {
 		b.lags[l] = b.lags[l][:0]
 	}
-	limit := max(most, 2*b.candidates)
-	low, high := r.low, r.high // the part taken whole
-	for l := 0; high-low > limit/2; l++ {
-		if l == len(b.c) {
-			low, high = r.low, r.low
+	rings := []reach{{high: len(m.next)}}
+	for l, x := range b.c {
+		r := rings[len(rings)-1]
+		if r.high-r.low <= most/2 {
 			break
 		}
-		low, high = narrow(m.lags[l], low, high, b.c[l])
+		r.low, r.high = narrow(m.lags[l], r.low, r.high, x)
+		rings = append(rings, r)
 	}
-	b.add(low, high, 1, first, last, rng)
-	rest := (r.high - r.low) - (high - low)
-	every := max(1, float64(rest)/float64(limit-(high-low)))
-	b.add(r.low, low, every, first, last, rng)
-	b.add(high, r.high, every, first, last, rng)
+	inner := rings[len(rings)-1]
+	own := inner.high - inner.low
+	if own > most/2 { // as many agree throughout
+		own = most / 2
+	}
+	b.add(inner.low, inner.high, float64(inner.high-inner.low)/float64(max(own, 1)), first, last, rng)
+	for i, r := range rings[:len(rings)-1] {
+		in := rings[i+1]
+		rest := (r.high - r.low) - (in.high - in.low)
+		every := max(1, float64(rest*(len(rings)-1))/float64(most-own))
+		b.add(r.low, in.low, every, first, last, rng)
+		b.add(in.high, r.high, every, first, last, rng)
+	}
 }
 
 // add takes one in every contexts from low to before high.
 func (b *corpusBatch) add(low, high int, every float64, first, last uint32, rng *rand.Rand) {
+	if every = max(every, 1); low == high {
+		return
+	}
 	bias := float32(math.Log(every))
 	start := float64(low)
 	if every > 1 {
