@@ -7,6 +7,7 @@ import (
 	"horizon/predictors"
 	"horizon/predictors/baseline"
 	"horizon/predictors/kernel"
+	"horizon/predictors/kernel/features"
 	"horizon/predictors/kernel/metric"
 	"horizon/predictors/lempelziv"
 	"horizon/predictors/markov"
@@ -123,6 +124,8 @@ var Kinds = []Kind{
 		Default: metric.DefaultWindow, Tiny: metric.TinyWindow},
 	{Name: "learned-metric", Version: 1, Doc: "kernel smoothing with a learned metric, one attention head with one-hot values, over training contexts or the window", Paper: "Tsai et al. 2019; Vaswani et al. 2017", Random: true,
 		Default: metric.Default, Tiny: metric.Tiny},
+	{Name: "random-features", Version: 1, Doc: "kernel smoothing by sums of random features: linear attention with the corpus for memory", Paper: "Rahimi & Recht 2007; Katharopoulos et al. 2020; Choromanski et al. 2020", Random: true,
+		Default: features.Default, Tiny: features.Tiny},
 	{Name: "transformer", Version: 2, Doc: "decoder-only transformer with every part a switch, AdamW", Paper: "Vaswani et al. 2017; Phuong & Hutter 2022", Random: true,
 		Default: transformer.Default, Tiny: transformer.Tiny},
 	{Name: "mixture", Version: 1, Doc: "linear interpolation of predictors of any kinds; weights fixed, tuned, by context or Bayes'", Paper: "Jelinek & Mercer 1980; Herbster & Warmuth 1998; Khandelwal et al. 2020", Random: true,

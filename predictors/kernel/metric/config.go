@@ -24,13 +24,13 @@ type WindowConfig struct {
 // few lags and windows.
 func DefaultWindow() predictors.Config {
 	return &WindowConfig{Lags: 8, Window: 1024, Weights: "free", Prior: 2,
-		Training: Training{Batch: 64, Steps: 1500, LearningRate: 0.01, ValidEvery: 250}}
+		Training: Training{Batch: 128, Steps: 1000, LearningRate: 0.01, BetaRate: 0.1, ValidEvery: 100}}
 }
 
 // TinyWindow trains in milliseconds.
 func TinyWindow() predictors.Config {
 	return &WindowConfig{Lags: 3, Window: 24, Weights: "free", Prior: 1,
-		Training: Training{Batch: 64, Steps: 30, LearningRate: 0.02, ValidEvery: 15}}
+		Training: Training{Batch: 64, Steps: 30, LearningRate: 0.02, BetaRate: 0.1, ValidEvery: 15}}
 }
 
 // New checks the parameters.
@@ -69,14 +69,14 @@ type Config struct {
 func Default() predictors.Config {
 	return &Config{Memory: "corpus", Form: "full", Lags: 8, Rank: 64, Kernel: "dot", Dims: 32, Span: 1, Prior: 1,
 		Window: 512, Candidates: 1024, Folds: 8,
-		Training: Training{Batch: 64, Steps: 1500, LearningRate: 0.01, WeightDecay: 0.01, ValidEvery: 250}}
+		Training: Training{Batch: 128, Steps: 1500, LearningRate: 0.003, BetaRate: 0.1, WeightDecay: 0.01, ValidEvery: 100}}
 }
 
 // Tiny trains in milliseconds.
 func Tiny() predictors.Config {
 	return &Config{Memory: "corpus", Form: "low-rank", Lags: 2, Rank: 8, Kernel: "dot", Dims: 4, Span: 1, Prior: 1,
 		Window: 16, Candidates: 32, Folds: 4,
-		Training: Training{Batch: 16, Steps: 30, LearningRate: 0.02, WeightDecay: 0.01, ValidEvery: 15}}
+		Training: Training{Batch: 16, Steps: 16, LearningRate: 0.02, BetaRate: 0.1, WeightDecay: 0.01, ValidEvery: 8}}
 }
 
 // A bounded parameter.

@@ -24,8 +24,8 @@ import (
 //	           weights cancel: β = ln[(1−λ)(A−1)/λ]
 //	geometric  β ρ^{l−1} on lag l's part of it: recency
 //	free       β_l
-//	embedding  β_l e(a)·e(b): fixed vectors e of unit length (PPMI-SVD), so
-//	           that a lag may agree in part
+//	embedding  β_l (1[a = b] + γ e(a)·e(b)): one-hot beside fixed vectors e of
+//	           unit length (PPMI-SVD), so that a lag may agree in part
 //	low-rank   Wq Wkᵀ/√r: queries and keys of r numbers, an attention head
 //	           (Tsai et al. 2019); symmetric: Wq = Wk
 //	full       any B, learned as what it adds to "free"; symmetric: B = Bᵀ
@@ -73,6 +73,7 @@ type params[F smoother.Float] struct {
 	wq       []F // "low-rank" [M·S,R]; "full" [M·S,M·S]
 	wk       []F // "low-rank" [M·S,R], wq itself if symmetric
 	beta     []F // logarithms: "flat" [1]; "geometric" ln β, ln ρ; else [M]; none in "low-rank"
+	gamma    []F // [1] ln γ of "embedding"
 	null     []F // [1] s_0
 	slope    []F // [1] ln of the rate at which a position's score falls with its distance (window memory)
 
@@ -119,6 +120,9 @@ func (p *params[F]) view(take func(n int) []F) {
 	case free, embedded, full:
 		p.beta = take(p.M)
 	}
+	if p.form == embedded {
+		p.gamma = take(1)
+	}
 	p.null, p.slope = take(1), take(1)
 }
 
@@ -127,8 +131,9 @@ func (p *params[F]) zero() *params[F] { return newParams[F](p.shape) }
 
 // What training starts from: β_l = 4·0.8^{l−1}, about what text chooses.
 const (
-	startBeta = 4
-	startRho  = 0.8
+	startBeta  = 4
+	startRho   = 0.8
+	startGamma = 0.3
 )
 
 // initialize sets the start. Of "low-rank" it is B ≈ the diagonal β_l: random
@@ -140,6 +145,9 @@ func (p *params[F]) initialize(seed uint64, slope float64) {
 	}
 	if p.form == geometric {
 		p.beta[1] = F(math.Log(startRho))
+	}
+	if p.form == embedded {
+		p.gamma[0] = F(math.Log(startGamma))
 	}
 	p.slope[0] = F(math.Log(slope))
 	if p.form != lowRank {
@@ -219,7 +227,8 @@ func (p *params[F]) table(u, q []F, c []symbol) {
 		case p.form == embedded:
 			row := u[l*p.S:][:p.A]
 			smoother.NT(1, p.A, p.E, p.vectors[int(x)*p.E:], p.E, p.vectors, p.E, 0, row, p.A)
-			scale(row, p.weight(l))
+			scale(row, p.weight(l)*F(math.Exp(float64(p.gamma[0]))))
+			row[x] += p.weight(l)
 		default:
 			u[l*p.S+int(x)] += p.weight(l)
 		}
@@ -241,11 +250,13 @@ func (p *params[F]) tableBack(d *params[F], du, u, q []F, c []symbol) {
 			continue
 		}
 		g := du[l*p.S+int(x)] * p.weight(l)
-		if p.form == embedded { // u = β_l e·e is its own derivative in ln β_l
+		if p.form == embedded { // u is its own derivative in ln β_l, and but for the one-hot part in ln γ
+			own := g
 			g = 0
 			for i, v := range u[l*p.S:][:p.A] {
 				g += v * du[l*p.S+i]
 			}
+			d.gamma[0] += g - own
 		}
 		switch p.form {
 		case flat:
@@ -330,6 +341,9 @@ func (p *params[F]) valid() error {
 // exp s_0, the weight of falling back in units of exp 0.
 func (p *params[F]) describe(out map[string]float64) {
 	out["alpha"] = math.Exp(float64(p.null[0]))
+	if p.form == embedded {
+		out["gamma"] = math.Exp(float64(p.gamma[0]))
+	}
 	if p.form == lowRank {
 		p.describeLowRank(out)
 		return

@@ -91,7 +91,10 @@ func bilinear(p *params[float64], c1, c []symbol) (sum float64) {
 		case int(c[l]) == p.A || int(c1[l]) == p.A:
 		case p.form == embedded:
 			for e := range p.E {
-				sum += beta * p.vectors[int(c[l])*p.E+e] * p.vectors[int(c1[l])*p.E+e]
+				sum += beta * math.Exp(p.gamma[0]) * p.vectors[int(c[l])*p.E+e] * p.vectors[int(c1[l])*p.E+e]
+			}
+			if c[l] == c1[l] {
+				sum += beta
 			}
 		case c[l] == c1[l]:
 			sum += beta
@@ -403,7 +406,7 @@ func TestLearnsWhichLagMatters(t *testing.T) {
 	for _, memory := range []string{"corpus", "window"} {
 		c := Default().(*Config)
 		c.Memory, c.Form, c.Lags, c.Window, c.Steps = memory, "free", m, 150, 100
-		c.LearningRate, c.Candidates = 0.03, 0
+		c.BetaRate, c.Candidates = 0.15, 0
 		p, err := c.New(predictors.Env{Alphabet: a, Seed: 1})
 		if err != nil {
 			t.Fatal(err)

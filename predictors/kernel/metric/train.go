@@ -17,7 +17,8 @@ func expShifted(s []float32, top float32) { blas.ExpShifted(s, s, top) }
 type Training struct {
 	Batch        int     `toml:"batch"`         // predictions a step, 1 to 65,536
 	Steps        int     `toml:"steps"`         // optimizer steps, ≥ 0; 0 leaves the parameters at their start
-	LearningRate float64 `toml:"learning_rate"` // of matrices; that of bandwidths is five times it
+	LearningRate float64 `toml:"learning_rate"` // of matrices
+	BetaRate     float64 `toml:"beta_rate"`     // learning rate of bandwidths (logarithms) and scores of falling back
 	WeightDecay  float64 `toml:"weight_decay"`  // of matrices, decoupled
 	ValidEvery   int     `toml:"valid_every"`   // steps between looks at the validation sample
 }
@@ -30,6 +31,8 @@ func (t *Training) check(kind string) error {
 		return fmt.Errorf("%s: steps = %d, want ≥ 0", kind, t.Steps)
 	case !(t.LearningRate > 0 && t.LearningRate <= 1):
 		return fmt.Errorf("%s: learning_rate = %v, want > 0 and ≤ 1", kind, t.LearningRate)
+	case !(t.BetaRate > 0 && t.BetaRate <= 1):
+		return fmt.Errorf("%s: beta_rate = %v, want > 0 and ≤ 1", kind, t.BetaRate)
 	case !(t.WeightDecay >= 0 && t.WeightDecay*t.LearningRate < 1):
 		return fmt.Errorf("%s: weight_decay = %v, want ≥ 0 and < 1/learning_rate", kind, t.WeightDecay)
 	case t.ValidEvery < 1:
@@ -39,11 +42,10 @@ func (t *Training) check(kind string) error {
 }
 
 const (
-	validSample  = 8192 // validation symbols that a look is measured on
-	scalarsRatio = 5    // learning rate of bandwidths over that of matrices
-	warmup       = 20   // steps of linear rise
-	lastRate     = 0.05 // share of the rate at the last step
-	clipNorm     = 1    // largest norm of the gradient
+	validSample = 8192 // validation symbols that a look is measured on
+	warmup      = 20   // steps of linear rise
+	lastRate    = 0.05 // share of the rate at the last step
+	clipNorm    = 1    // largest norm of the gradient
 )
 
 // A trainer minimises the loss by AdamW (Loshchilov & Hutter 2019), keeping
@@ -126,12 +128,12 @@ func (t *trainer) update(step int) {
 	if norm := math.Sqrt(float64(blas.Dot(t.d.flat, t.d.flat))); norm > clipNorm {
 		blas.Scale(t.d.flat, float32(clipNorm/norm))
 	}
-	rate := t.LearningRate * t.schedule(step)
-	rule := blas.AdamW{Rate: float32(rate), Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, Decay: float32(t.WeightDecay),
+	share := t.schedule(step)
+	rule := blas.AdamW{Rate: float32(t.LearningRate * share), Beta1: 0.9, Beta2: 0.99, Epsilon: 1e-8, Decay: float32(t.WeightDecay),
 		Bias1: float32(1 - math.Pow(0.9, float64(step))), Bias2: float32(1 - math.Pow(0.99, float64(step)))}
 	n := t.p.matrices
 	rule.Step(t.p.flat[:n], t.d.flat[:n], t.m[:n], t.v[:n])
-	rule.Rate, rule.Decay = float32(rate*scalarsRatio), 0
+	rule.Rate, rule.Decay = float32(t.BetaRate*share), 0
 	rule.Step(t.p.flat[n:], t.d.flat[n:], t.m[n:], t.v[n:])
 }
 
