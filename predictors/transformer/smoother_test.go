@@ -11,44 +11,46 @@ import (
 // TestAttentionIsSmoothing (claim A1, and A4 for several heads): the code that
 // computes Nadaraya-Watson estimates computes the heads of this transformer,
 // and what a block adds to the stream is the sum of H smoothers of its input,
-// each with a linear map of its own.
+// each with a linear map of its own. Where keys have one norm the smoother's
+// kernel is the Gaussian.
 func TestAttentionIsSmoothing(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
 	for _, h := range []int{1, 2, 4} {
-		d := dims{A: 3, L: 1, H: h, C: 16, D: 16 / h, W: 40}
-		segs := []segment{{0, 40}, {40, 23}}
-		M := 63
-		all, _ := d.count(false)
-		params := make([]float32, all)
-		for i := range params {
-			params[i] = float32(rng.NormFloat64()) / 4
-		}
-		w, _ := d.view(false, slicer(params))
-		a := d.newActivations(M, len(segs)*h*d.W*d.W, M, true)
-		for i := range a.x {
-			a.x[i] = float32(rng.NormFloat64())
-		}
-		before := append([]float32(nil), a.x...)
-		y, b := &w.layers[0], &a.blocks[0]
-		d.project(y, b, a.x, M)
-		d.attention(b, segs)
-		d.join(y, b, a.x, M)
+		for attention, kernel := range map[string]smoother.Kernel{"softmax": smoother.ExpDot, "gaussian": smoother.Gaussian} {
+			rng := rand.New(rand.NewPCG(1, uint64(h)))
+			m := randomModel(Config{Layers: 1, Heads: h, Width: 16, Window: 40, Stride: 20, FeedForward: 2, Biases: true, Attention: attention, Positions: "none"}, 3, rng)
+			d := m.dims
+			segs := []segment{{0, 40}, {40, 23}}
+			M := 63
+			a := d.newActivations(M, len(segs), len(segs)*h*d.W*d.W, M, true)
+			for i := range a.x {
+				a.x[i] = float32(rng.NormFloat64())
+			}
+			before := append([]float32(nil), a.x...)
+			y, b := &m.w.layers[0], &a.blocks[0]
+			d.project(y, b, a.x, M)
+			d.attention(y, b, segs)
+			d.join(y, b, a, 0, M)
 
-		heads, sum := make([]float64, M*d.C), make([]float64, M*d.C)
-		for i := range sum {
-			sum[i] = float64(before[i]) + float64(y.bo[i%d.C])
-		}
-		for _, s := range segs {
-			for head := range h {
-				d.smoothHead(heads, sum, y, b, s, head)
+			heads, sum := make([]float64, M*d.C), make([]float64, M*d.C)
+			for i := range sum {
+				sum[i] = float64(before[i]) + float64(y.bo[i%d.C])
 			}
-		}
-		for i := range heads {
-			if got := float64(b.y[i]); math.Abs(got-heads[i]) > 1e-6*(1+math.Abs(got)) {
-				t.Fatalf("H = %d: head output %d = %v, smoothed %v", h, i, got, heads[i])
+			for _, s := range segs {
+				for head := range h {
+					d.smoothHead(kernel, heads, sum, y, b, s, head)
+				}
 			}
-			if got := float64(a.x[i]); math.Abs(got-sum[i]) > 1e-5 { // float32 sums of 16 and 16 terms
-				t.Fatalf("H = %d: stream %d = %v, sum of smoothers %v", h, i, got, sum[i])
+			for i := range heads {
+				within := 1e-6
+				if kernel == smoother.Gaussian {
+					within = 1e-5 // norms are equal but for normEps
+				}
+				if got := float64(b.y[i]); math.Abs(got-heads[i]) > within*(1+math.Abs(got)) {
+					t.Fatalf("%s, H = %d: head output %d = %v, smoothed %v", attention, h, i, got, heads[i])
+				}
+				if got := float64(a.x[i]); math.Abs(got-sum[i]) > 10*within*(1+math.Abs(got)) { // float32 sums of 16 and 16 terms
+					t.Fatalf("%s, H = %d: stream %d = %v, sum of smoothers %v", attention, h, i, got, sum[i])
+				}
 			}
 		}
 	}
@@ -57,7 +59,7 @@ func TestAttentionIsSmoothing(t *testing.T) {
 // smoothHead computes one head by the smoother: its output as it stands in
 // b.y, and added to sum [M,C] what it writes to the stream, as a smoother of
 // the block's input a with the linear map Wv_h Wo_h.
-func (d dims) smoothHead(heads, sum []float64, w *layer, b *block, s segment, head int) {
+func (d dims) smoothHead(kernel smoother.Kernel, heads, sum []float64, w *layer, b *block, s segment, head int) {
 	n, C, D := s.n, d.C, d.D
 	part := func(x []float32, at, ld, rows, cols int) []float64 {
 		out := make([]float64, 0, rows*cols)
@@ -70,7 +72,7 @@ func (d dims) smoothHead(heads, sum []float64, w *layer, b *block, s segment, he
 	}
 	at := s.row*3*C + head*D
 	q, k, v := part(b.qkv, at, 3*C, n, D), part(b.qkv, at+C, 3*C, n, D), part(b.qkv, at+2*C, 3*C, n, D)
-	sm := smoother.Smoother[float64]{Kernel: smoother.ExpDot, Scale: 1 / math.Sqrt(float64(D)), D: D, V: D}
+	sm := smoother.Smoother[float64]{Kernel: kernel, Scale: 1 / math.Sqrt(float64(D)), D: D, V: D}
 	weights := make([]float64, n*n)
 	sm.Smooth(heads[s.row*C+head*D:], C, weights, q, D, k, D, v, D, n, n, smoother.Causal(0))
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
+	"time"
 
 	"horizon/predictors"
 )
@@ -121,9 +122,10 @@ type model struct {
 	total            []float64 // [D] z
 	seen             float64   // n
 
-	bits float64 // of the sample, 0 if nothing was chosen
-	ops  float64
-	left predictors.Budget
+	bits  float64 // of the sample, 0 if nothing was chosen
+	ops   float64
+	start time.Time
+	left  predictors.Budget // of the training to come or under way
 }
 
 func newModel(c Config, env predictors.Env) *model {
@@ -349,11 +351,8 @@ func (p *Features) Ops() (train, perSymbol float64) {
 // SetBudget bounds the next training: its time and operations. The bytes do
 // not depend on it.
 func (p *Features) SetBudget(b predictors.Budget) error {
-	if b.ModelBytes > 0 && p.Bytes() > b.ModelBytes {
-		return fmt.Errorf("random-features: model = %d bytes, want ≤ the %d of the budget: a smaller count", p.Bytes(), b.ModelBytes)
-	}
 	p.left = b
-	return nil
+	return predictors.FixedBytes("random-features", p.Bytes(), b)
 }
 
 // Bytes are sums, counts and the random matrix.

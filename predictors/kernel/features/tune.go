@@ -18,7 +18,7 @@ const (
 	queries    = 600 // predictions of a trial
 	stretch    = 30  // of them in a row
 	trials     = 5   // rounds of the search
-	tick       = 1 << 14
+	tick       = 1 << 10
 	firstStep  = 1.0 // in ln β; half of it in the logit of ρ
 	shrinkStep = 0.55
 )
@@ -28,7 +28,7 @@ func (p *Features) Fit(ctx context.Context, d predictors.Data, report func(predi
 	if report == nil {
 		report = func(predictors.Progress) {}
 	}
-	start := time.Now()
+	p.start = time.Now()
 	p.forget()
 	p.Reset()
 	p.ops, p.bits = 0, 0
@@ -46,14 +46,19 @@ func (p *Features) Fit(ctx context.Context, d predictors.Data, report func(predi
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			report(predictors.Progress{Stage: "train", Done: int64(n), Total: total})
-			if p.left.TrainSeconds > 0 && time.Since(start).Seconds() > p.left.TrainSeconds ||
-				p.left.TrainOps > 0 && p.ops > p.left.TrainOps {
+			report(predictors.Progress{Stage: "train", Done: int64(n), Total: total, Symbols: int64(n)})
+			if p.spent(p.ops) {
 				return nil
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+// spent says that the budget of time or operations is used up.
+func (m *model) spent(ops float64) bool {
+	return m.left.TrainSeconds > 0 && time.Since(m.start).Seconds() > m.left.TrainSeconds ||
+		m.left.TrainOps > 0 && ops > m.left.TrainOps
 }
 
 // A search is the sample and where the search stands.
@@ -87,7 +92,7 @@ func (p *Features) choose(ctx context.Context, d predictors.Data, report func(pr
 			step     float64
 		}{{&s.beta, c.Beta > 0, 0.01, 50, step}, {&s.rho, c.Rho > 0, 0.01, 0.99, step / 2}} {
 			for _, sign := range []float64{1, -1} {
-				if axis.fixed {
+				if axis.fixed || s.spent(s.ops) {
 					continue
 				}
 				if err := ctx.Err(); err != nil {

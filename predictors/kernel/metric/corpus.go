@@ -137,6 +137,9 @@ func (p *Corpus) refresh() {
 	h := p.shelf.take()
 	r := p.contexts.find(p.c, p.candidates)
 	p.match = r.match
+	if none := slices.Index(p.c, symbol(p.shape.A)); none >= 0 { // what is before a document is no match
+		p.match = min(p.match, none)
+	}
 	p.lower(h, p.probs, p.c)
 	s := p.score(h, p.c, r.low, r.high)
 	p.rests = mix(p.probs, s, p.contexts.next[r.low:r.high], float64(p.params.null[0]))
@@ -147,10 +150,10 @@ func (p *Corpus) refresh() {
 // lower sets q to q0 in the context c, the last symbol first.
 func (m *corpusModel) lower(h *head[float32], q []float64, c []symbol) {
 	h.c = h.c[:0]
-	for l := min(m.order, len(c)) - 1; l >= 0; l-- {
+	for l := min(m.prior.order(), len(c)) - 1; l >= 0; l-- {
 		h.c = append(h.c, c[l])
 	}
-	m.prior.law(q, known(h.c, m.shape.A, m.order))
+	m.prior.law(q, known(h.c, m.shape.A, m.prior.order()))
 }
 
 // score returns log K of the contexts from low to before high.
@@ -210,11 +213,8 @@ func (p *Corpus) Ops() (train, perSymbol float64) {
 // SetBudget bounds the next training: of bytes, by forgetting the oldest
 // contexts.
 func (p *Corpus) SetBudget(b predictors.Budget) error {
-	if own := 4 * int64(len(p.params.flat)); b.ModelBytes > 0 && own > b.ModelBytes {
-		return fmt.Errorf("%s: parameters = %d bytes, want ≤ the %d of the budget: fewer lags or a smaller rank", p.kind, own, b.ModelBytes)
-	}
 	p.budget = b
-	return nil
+	return predictors.FixedBytes(p.kind, 4*int64(len(p.params.flat)+len(p.params.vectors)), b)
 }
 
 // Fit remembers the training part and learns the metric on it: symbols drawn
@@ -267,7 +267,7 @@ func (p *Corpus) affordable(n int) (int, error) {
 	}
 	left := (p.budget.ModelBytes - p.Bytes()) / each
 	if left < 1 {
-		return 0, fmt.Errorf("%s: parameters and q0 = %d bytes, want < the %d of the budget", p.kind, p.Bytes(), p.budget.ModelBytes)
+		return 0, overBudget(p.budget, "parameters and q0", p.Bytes())
 	}
 	return int(min(left, int64(n))), nil
 }
@@ -366,7 +366,7 @@ func newCorpusBatch(m *corpusModel, docs [][]symbol, keep int) *corpusBatch {
 		for i, x := range doc {
 			if skip--; skip < 0 {
 				b.targets = append(b.targets, uint32(len(b.text)))
-				b.q0 = append(b.q0, float32(m.prior.without(doc[max(0, i-m.order):i], x)))
+				b.q0 = append(b.q0, float32(m.prior.without(doc[max(0, i-m.prior.order()):i], x)))
 			}
 			b.text = append(b.text, x)
 		}

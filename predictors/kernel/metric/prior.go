@@ -135,6 +135,8 @@ func (p *prior) without(c []symbol, y symbol) float64 {
 	return q
 }
 
+func (p *prior) order() int { return len(p.orders) - 1 }
+
 func (p *prior) bytes() (n int64) {
 	for _, g := range p.orders {
 		n += 8*int64(cap(g.contexts)) + 4*int64(cap(g.start)+cap(g.count)) + 2*int64(cap(g.follow))
@@ -143,6 +145,15 @@ func (p *prior) bytes() (n int64) {
 }
 
 func (p *prior) fields(a *predictors.Archive) {
+	order := uint8(p.order())
+	predictors.Value(a, &order)
+	if a.Reading() && a.Err() == nil {
+		if int(order) > p.order() {
+			a.Fail(fmt.Errorf("n-grams: order = %d, want ≤ %d", order, p.order()))
+			return
+		}
+		p.orders = p.orders[:order+1]
+	}
 	for j := range p.orders {
 		g := &p.orders[j]
 		predictors.Slice(a, &g.contexts)

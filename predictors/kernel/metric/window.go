@@ -128,7 +128,7 @@ func (p *Window) refresh() {
 	}
 	h := p.shelf.take()
 	low := max(p.shape.M, len(p.past)-p.window)
-	p.prior.law(p.probs, known(p.past[len(p.past)-p.shape.M:], p.shape.A, p.order))
+	p.prior.law(p.probs, known(p.past, p.shape.A, p.prior.order()))
 	s := h.scores(p.params, h.context(p.past, len(p.past)), h.view(p.past, low, len(p.past)), len(p.past)-low, p.rate(), nil)
 	p.rests = mix(p.probs, s, p.past[low:], float64(p.params.null[0]))
 	p.shelf.put(h)
@@ -191,13 +191,10 @@ func (s shape) tableOps() float64 {
 }
 
 // SetBudget bounds the time and operations of the next training. Its bytes are
-// parameters and counts of q0, known before.
+// parameters and counts of q0, of as high an order as there is room for.
 func (p *Window) SetBudget(b predictors.Budget) error {
-	if own := 4 * int64(len(p.params.flat)); b.ModelBytes > 0 && own > b.ModelBytes {
-		return fmt.Errorf("%s: parameters = %d bytes, want ≤ the %d of the budget: fewer lags or a smaller rank", p.kind, own, b.ModelBytes)
-	}
 	p.budget = b
-	return nil
+	return predictors.FixedBytes(p.kind, 4*int64(len(p.params.flat)+len(p.params.vectors)), b)
 }
 
 // Fit counts q0 on the training part and learns the parameters there, each
@@ -235,13 +232,22 @@ func (p *Window) begin(d predictors.Data) error {
 	}
 	p.params.initialize(p.env.Seed, 1./startDistance)
 	p.params.learnVectors(d.Train, p.env.Seed)
-	p.prior = newPrior(d.Train, p.shape.A, p.order)
 	p.chosen, p.ops = choice{}, 0
-	if own := p.Bytes(); p.budget.ModelBytes > 0 && own > p.budget.ModelBytes {
-		return fmt.Errorf("%s: model = %d bytes, want ≤ the %d of the budget: a lower order of q0 or fewer lags", p.kind, own, p.budget.ModelBytes)
+	for order := p.order; ; order-- {
+		p.prior = newPrior(d.Train, p.shape.A, order)
+		if own := p.Bytes(); p.budget.ModelBytes == 0 || own <= p.budget.ModelBytes {
+			break
+		} else if order == 0 {
+			return overBudget(p.budget, "parameters and symbol counts", own)
+		}
 	}
 	p.Reset()
 	return nil
+}
+
+// overBudget refuses a bound on bytes.
+func overBudget(b predictors.Budget, what string, own int64) error {
+	return &predictors.BudgetError{Err: fmt.Errorf("model_bytes = %d: %s alone take %d bytes", b.ModelBytes, what, own)}
 }
 
 func checkSymbols(kind string, a int, d predictors.Data) error {
@@ -285,7 +291,7 @@ func (w *windowBatch[F]) load(docs [][]symbol, q0 *prior) {
 		xs := slices.Repeat([]symbol{symbol(a)}, M)
 		own := make([]F, len(doc))
 		for i, x := range doc {
-			own[i] = F(q0.without(doc[max(0, i-len(q0.orders)+1):i], x))
+			own[i] = F(q0.without(doc[max(0, i-q0.order()):i], x))
 		}
 		w.docs, w.q0 = append(w.docs, append(xs, doc...)), append(w.q0, own)
 		n += len(doc)
