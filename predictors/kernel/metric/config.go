@@ -68,8 +68,8 @@ type Config struct {
 // Default is what the validation part of tinyshakespeare preferred.
 func Default() predictors.Config {
 	return &Config{Memory: "corpus", Form: "full", Lags: 8, Rank: 64, Kernel: "dot", Dims: 32, Span: 1, Prior: 1,
-		Window: 512, Candidates: 1024, Folds: 8,
-		Training: Training{Batch: 128, Steps: 1500, LearningRate: 0.003, BetaRate: 0.1, WeightDecay: 0.01, ValidEvery: 100}}
+		Window: 512, Candidates: 256, Folds: 8,
+		Training: Training{Batch: 512, Steps: 500, LearningRate: 0.01, BetaRate: 0.1, WeightDecay: 0.01, ValidEvery: 50}}
 }
 
 // Tiny trains in milliseconds.

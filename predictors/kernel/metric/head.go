@@ -36,14 +36,20 @@ func (h *head[F]) scores(p *params[F], c []symbol, lags [][]symbol, n int, rate 
 	for j := range h.s {
 		h.s[j] = -rate * F(n-j)
 	}
-	for l, xs := range lags {
-		addRow(h.s, h.u[l*p.S:(l+1)*p.S], xs)
+	for at := 0; at < n; at += cached {
+		part := h.s[at:min(at+cached, n)]
+		for l, xs := range lags {
+			addRow(part, h.u[l*p.S:(l+1)*p.S], xs[at:])
+		}
 	}
 	if p.gaussian {
 		h.addLengths(p, lags, lengths)
 	}
 	return h.s
 }
+
+// cached is how many scores stay in the nearest cache while all lags are added.
+const cached = 2048
 
 // addRow adds row[x] to s for the symbols x of one lag.
 func addRow[F smoother.Float](s, row []F, xs []symbol) {
