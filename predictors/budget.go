@@ -45,6 +45,8 @@ type Shrinker interface {
 	// context one symbol shorter; it does nothing and returns false if there
 	// is none.
 	Shrink() bool
+	// Trim gives back spare capacity: training has ended.
+	Trim()
 }
 
 // An OpCounter counts operations, so that families can be compared at equal
@@ -146,16 +148,14 @@ func NoClock(kind, why string, b Budget) error {
 	return nil
 }
 
-// AppendWithin is append(s, v) with a capacity that doubles up to most
-// elements and then stays there, so that a bound on bytes is one on elements.
-// len(s) must be below most, which is no bound if it is 0.
-func AppendWithin[T any](s []T, v T, most int) []T {
-	if most > 0 && len(s) == cap(s) {
-		grown := make([]T, len(s), max(min(2*cap(s), most), len(s)+1))
-		copy(grown, s)
-		s = grown
+// Trimmed is s without spare capacity.
+func Trimmed[T any](s []T) []T {
+	if len(s) == cap(s) {
+		return s
 	}
-	return append(s, v)
+	t := make([]T, len(s))
+	copy(t, s)
+	return t
 }
 
 // within cuts the training part to its first n symbols, if n > 0.

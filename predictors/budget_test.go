@@ -98,8 +98,9 @@ func TestTrainKeepsSeconds(t *testing.T) {
 // shrinking has room for as many symbols as it is deep, times 100.
 type shrinking struct {
 	counting
-	depth int
-	full  bool
+	depth   int
+	full    bool
+	trimmed int
 }
 
 func (p *shrinking) Learn(x symbol) {
@@ -108,6 +109,7 @@ func (p *shrinking) Learn(x symbol) {
 }
 
 func (p *shrinking) Full() bool { return p.full }
+func (p *shrinking) Trim()      { p.trimmed++ }
 func (p *shrinking) Shrink() bool {
 	if p.depth == 1 {
 		return false
@@ -120,7 +122,7 @@ func (p *shrinking) Shrink() bool {
 func TestTrainShrinksUntilAllFits(t *testing.T) {
 	for bytes, depth := range map[int64]int{100: 7, 30: 2, 5: 1} {
 		p := &shrinking{counting: counting{table: randomTable(3, 1)}, depth: 9}
-		if _, _, err := train(t, p, predictors.Budget{ModelBytes: bytes}, false); err != nil || p.depth != depth || p.learned != 1300 {
+		if _, _, err := train(t, p, predictors.Budget{ModelBytes: bytes}, false); err != nil || p.depth != depth || p.learned != 1300 || p.trimmed != 1 {
 			t.Errorf("%d bytes: depth %d, learned %d, %v, want %d, all", bytes, p.depth, p.learned, err, depth)
 		}
 	}

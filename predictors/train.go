@@ -146,6 +146,9 @@ func (t *training) learnAll(ctx context.Context, share float64) (err error) {
 		t.next = 1024
 		t.seen, again, err = t.learn(ctx, t.d.Train, share)
 	}
+	if t.shrinker != nil {
+		t.shrinker.Trim()
+	}
 	t.next, t.shrinker = 0, nil
 	return err
 }

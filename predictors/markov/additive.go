@@ -95,11 +95,13 @@ func (p *additive) State(b []byte) []byte { return append(p.walk.State(b), byte(
 // Full reports that the strings take more than the budget. Without back-off no
 // string can be left out, so the order has to do.
 func (p *additive) Full() bool {
-	if p.budget == 0 || p.Bytes() <= p.budget {
-		return false
-	}
+	return p.budget > 0 && p.sizeOf(p.short.size(), p.long.size()) > p.budget
+}
+
+// Trim ends training.
+func (p *additive) Trim() {
 	p.tighten()
-	return p.Bytes() > p.budget
+	p.watched = true
 }
 
 // Shrink makes the longest n-gram one symbol shorter.
@@ -154,10 +156,6 @@ func (p *additive) counts(x predictors.Symbol) (count, total uint32) {
 
 // Tune chooses δ.
 func (p *additive) Tune(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
-	if p.budget > 0 {
-		p.tighten()
-		p.watched = true
-	}
 	if !p.m.open {
 		return nil
 	}

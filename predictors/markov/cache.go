@@ -174,6 +174,13 @@ func (p *cache) Shrink() bool {
 	return ok && s.Shrink()
 }
 
+// Trim trims the other kind.
+func (p *cache) Trim() {
+	if s, ok := p.inner.(predictors.Shrinker); ok {
+		s.Trim()
+	}
+}
+
 // Ops are the other kind's, and for each order of the cache a count in it and
 // two steps of the mixture: how often its context came lately depends on the
 // text.

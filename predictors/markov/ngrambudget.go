@@ -3,7 +3,6 @@ package markov
 import (
 	"fmt"
 	"math"
-	"slices"
 	"unsafe"
 
 	"horizon/predictors"
@@ -268,7 +267,7 @@ func (f *fan) tally(count uint32) {
 
 // tighten gives back spare capacity.
 func (m *ngrams) tighten() {
-	m.lost = slices.Clip(slices.Clone(m.lost))
+	m.lost = predictors.Trimmed(m.lost)
 	m.short.keys.tighten()
 	m.long.keys.tighten()
 	m.nodes.tighten()
@@ -277,11 +276,7 @@ func (m *ngrams) tighten() {
 
 func (s *pages[T]) tighten() {
 	for i, page := range s.list {
-		if len(page) < cap(page) {
-			exact := make([]T, len(page))
-			copy(exact, page)
-			s.list[i] = exact
-		}
+		s.list[i] = predictors.Trimmed(page)
 	}
 }
 

@@ -126,6 +126,10 @@ type ppm struct {
 	update  bool
 	learner bool
 	length  int // of the context at
+
+	budget int64 // bytes; 0 for no bound
+	full   bool
+	work   float64 // operations of learning
 }
 
 func (p *ppm) Reset() { p.at, p.length = 0, 0 }
@@ -156,6 +160,11 @@ func (p *ppm) Learn(x predictors.Symbol) {
 		panic("ppm: a fork does not learn")
 	}
 	p.count(x, p.update)
+	p.work += 3 * float64(p.length+1)
+	if p.full = p.full || p.budget > 0 && p.Used(p.depth+1) > p.budget; p.full {
+		p.Observe(x)
+		return
+	}
 	p.at = p.enter(p.at, p.length, uint32(x))
 	p.length = min(p.length+1, p.depth)
 }
@@ -179,6 +188,28 @@ func (p *ppm) enter(c uint32, length int, x uint32) uint32 {
 	return next
 }
 
+// SetBudget bounds the bytes of the model.
+func (p *ppm) SetBudget(b predictors.Budget) error {
+	p.budget = b.ModelBytes
+	return nil
+}
+
+// Full reports that contexts or successors were left out for want of bytes;
+// those there are went on counting.
+func (p *ppm) Full() bool { return p.full }
+
+// Shrink makes the longest context one symbol shorter.
+func (p *ppm) Shrink() bool {
+	if p.depth == 0 {
+		return false
+	}
+	p.depth--
+	p.full = false
+	p.Store.Clear()
+	p.Reset()
+	return true
+}
+
 // Describe counts contexts and their successors.
 func (p *ppm) Describe() map[string]float64 {
 	return map[string]float64{"contexts": float64(len(p.List)), "successors": float64(p.Successors())}
@@ -192,6 +223,15 @@ func (p *ppm) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchi
 func (p *ppm) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, p.fields) }
 
 func (p *ppm) fields(a *predictors.Archive) {
+	depth := uint8(p.depth) // a budget may have made it smaller
+	predictors.Value(a, &depth)
+	if a.Reading() && a.Err() == nil {
+		if int(depth) > p.depth {
+			a.Fail(fmt.Errorf("ppm: saved depth = %d, want at most %d", depth, p.depth))
+			return
+		}
+		p.depth = int(depth)
+	}
 	var t savedTrie
 	if !a.Reading() {
 		t.export(p.Store, p.depth)

@@ -92,6 +92,10 @@ type ppmStar struct {
 	update    bool
 	learner   bool
 	matched   uint32 // the length of the context, in the class at
+
+	budget int64 // bytes; 0 for no bound
+	full   bool
+	work   float64 // operations of learning
 }
 
 func (p *ppmStar) Reset() { p.at, p.matched = 0, 0 }
@@ -128,8 +132,35 @@ func (p *ppmStar) Learn(x predictors.Symbol) {
 		p.at = p.List[p.at].Suffix
 	}
 	p.count(x, p.update)
+	p.work += 3 * p.descent()
+	// A new class copies what one has seen, at most the whole alphabet.
+	if p.full = p.full || p.budget > 0 && p.used(2+p.a) > p.budget; p.full {
+		p.Observe(x)
+		return
+	}
 	p.at = p.automaton.Extend(p.at, uint32(x))
 	p.matched = p.automaton.Length[p.at]
+}
+
+// SetBudget bounds the bytes of the model: of the text, it keeps the first
+// symbols that fit, and goes on counting what they have seen.
+func (p *ppmStar) SetBudget(b predictors.Budget) error {
+	p.budget = b.ModelBytes
+	return nil
+}
+
+func (p *ppmStar) used(more int) int64 { return p.Used(more) + 4*int64(len(p.automaton.Length)+2) }
+
+// Full reports that symbols were left out for want of bytes.
+func (p *ppmStar) Full() bool { return p.full }
+
+// Shrink does nothing: there is no smaller size.
+func (p *ppmStar) Shrink() bool { return false }
+
+// Trim gives back spare capacity.
+func (p *ppmStar) Trim() {
+	p.Store.Trim()
+	p.automaton.Length = predictors.Trimmed(p.automaton.Length)
 }
 
 // Bytes counts classes, successors and the index.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 
 	"horizon/predictors"
 	"horizon/predictors/internal/contexts"
@@ -92,6 +93,10 @@ type windowTrie struct {
 	alive    []uint32 // successors not forgotten
 	unigram  []uint32
 	sum      uint32 // of unigram
+
+	budget int64 // bytes; 0 for no bound
+	full   bool
+	work   float64 // operations of learning
 }
 
 func (m *windowTrie) clear() {
@@ -284,7 +289,10 @@ func (p *ppmVMM) Learn(x predictors.Symbol) {
 		p.countUnigram(uint32(x))
 	}
 	p.push(uint32(x))
-	p.countWindow(p.window)
+	p.work += 4 * float64(len(p.window))
+	if p.full = p.full || p.budget > 0 && p.used() > p.budget; !p.full {
+		p.countWindow(p.window)
+	}
 	p.search()
 }
 
@@ -434,6 +442,47 @@ func (p *ppmVMM) State(b []byte) []byte {
 	return b
 }
 
+// SetBudget bounds the bytes of the model.
+func (m *windowTrie) SetBudget(b predictors.Budget) error {
+	m.budget = b.ModelBytes
+	return nil
+}
+
+// used is the bytes in use when another window has been counted.
+func (m *windowTrie) used() int64 {
+	return m.Used(m.depth+1) + 4*int64(len(m.u)+len(m.alive)+2*m.depth+2+m.a)
+}
+
+// Full reports that windows were left out for want of bytes.
+func (m *windowTrie) Full() bool { return m.full }
+
+// Shrink makes the longest context one symbol shorter.
+func (p *ppmVMM) Shrink() bool {
+	if p.depth == 1 {
+		return false
+	}
+	p.depth--
+	p.full = false
+	p.clear()
+	p.window = make([]uint32, 0, p.depth+1)
+	p.Reset()
+	return true
+}
+
+// Trim gives back spare capacity.
+func (m *windowTrie) Trim() {
+	m.Store.Trim()
+	m.u, m.alive = predictors.Trimmed(m.u), predictors.Trimmed(m.alive)
+}
+
+// Ops counts a look-up, two counts and U for each prefix of the window. Prob
+// looks for its context by bisection, D look-ups for each of log₂ D lengths,
+// and has two look-ups, sums and five floating-point operations on the way down.
+func (m *windowTrie) Ops() (train, perSymbol float64) {
+	d := float64(m.depth)
+	return m.work, d*math.Log2(d+1) + 8*(d+1)
+}
+
 // Bytes counts contexts, successors, the index and the unigram.
 func (m *windowTrie) Bytes() int64 {
 	return m.Store.Bytes() + 4*int64(cap(m.u)+cap(m.alive)+cap(m.unigram))
@@ -454,6 +503,15 @@ func (m *windowTrie) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (m *windowTrie) fields(a *predictors.Archive) {
+	depth := uint8(m.depth) // a budget may have made it smaller
+	predictors.Value(a, &depth)
+	if a.Reading() && a.Err() == nil {
+		if depth < 1 || int(depth) > m.depth {
+			a.Fail(fmt.Errorf("ppm-c-vmm: saved depth = %d, want 1 to %d", depth, m.depth))
+			return
+		}
+		m.depth = int(depth)
+	}
 	var t savedTrie
 	var u []uint32
 	unigram := m.unigram

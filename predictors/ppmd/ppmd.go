@@ -115,6 +115,10 @@ type model struct {
 	estimators
 	mixer
 	restarts uint64
+
+	budgeted bool // stop when the memory is full
+	full     bool
+	work     float64 // operations of learning
 }
 
 func (m *model) clear() {
@@ -262,6 +266,10 @@ func (p *ppmd) Learn(x predictors.Symbol) {
 	if p.a == 1 {
 		return
 	}
+	if p.full {
+		p.Observe(x)
+		return
+	}
 	p.join()
 	p.learn(p.trace(uint32(x)))
 }
@@ -275,7 +283,7 @@ func (p *ppmd) ScoreLearning(bits []float64, _ []predictors.Symbol, xs []predict
 		n := min(block, len(xs))
 		for i, x := range xs[:n] {
 			bits[i] = p.Prob(x)
-			if p.joined {
+			if p.joined && !p.full {
 				p.learn(&p.walk)
 			} else { // at a start
 				p.Learn(x)
@@ -291,12 +299,18 @@ func (p *ppmd) ScoreLearning(bits []float64, _ []predictors.Symbol, xs []predict
 // learn learns the symbol of w.
 func (p *ppmd) learn(w *walk) {
 	w.known = false
+	p.work += p.looked(w)
 	if p.orders > 0 {
 		p.mixed(w)
 		p.learnMix(w.x)
+		p.work += 4 * float64(p.orders)
 	}
 	p.recall(w)
 	p.update(w)
+	if p.budgeted {
+		p.full = p.used()+p.slack() > p.memory || len(p.text) == raw-1
+		return
+	}
 	if p.used() > p.memory || len(p.text) == raw-1 {
 		p.restart()
 	}

@@ -37,6 +37,8 @@ func (m *model) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArc
 
 func (m *model) fields(a *predictors.Archive) {
 	saved := *m
+	order := uint8(saved.order) // a budget may have made it smaller
+	predictors.Value(a, &order)
 	contexts, states, escapes := words(saved.contexts), words(saved.states), words(saved.escapes)
 	predictors.Slice(a, &contexts)
 	predictors.Slice(a, &states)
@@ -53,6 +55,11 @@ func (m *model) fields(a *predictors.Archive) {
 		return
 	}
 	saved.contexts, saved.states, saved.escapes = ofWords[context](contexts), ofWords[state](states), ofWords[escape](escapes)
+	if order < 2 || int(order) > m.order {
+		a.Fail(fmt.Errorf("ppmd: saved order = %d, want 2 to %d", order, m.order))
+		return
+	}
+	saved.order = int(order)
 	if err := saved.check(m); err != nil {
 		a.Fail(fmt.Errorf("ppmd: the saved model is damaged: %w", err))
 		return

@@ -105,6 +105,13 @@ type forest interface {
 	clear()
 	// nodes is how many there are, and bytes what they take.
 	size() (nodes int, bytes int64)
+	// steps is how many nodes the last path of learn had.
+	steps() int
+	// used is the bytes in use when a word of so many bits has been learned.
+	used(bits int) int64
+	// deepen sets the depth of each tree, before clear.
+	deepen(reach []uint8)
+	trim()
 	fields(a *predictors.Archive)
 }
 
@@ -131,6 +138,8 @@ type model struct {
 	factored bool
 	history
 	forest
+	room
+	work, learned float64 // operations of learning, and symbols
 }
 
 // bitwise predicts symbols bit by bit.
@@ -260,6 +269,10 @@ func (p *bitwise) Learn(x predictors.Symbol) {
 	if p.fork {
 		panic(p.kind + ": a fork does not learn")
 	}
+	if p.learned++; !p.has(p.model.used()) {
+		p.Observe(x)
+		return
+	}
 	h := &p.history
 	if h.n >= maxHistory {
 		panic(fmt.Sprintf("%s: more than 2³¹ bits learned", p.kind))
@@ -275,6 +288,7 @@ func (p *bitwise) Learn(x predictors.Symbol) {
 		}
 		if s+w < p.code.a {
 			p.learn(p.tree(j), p.code.extend(p.past, s, j), bit, h.n)
+			p.work += perNode * float64(p.steps())
 		}
 		s += int(bit) * w
 		h.push(uint64(bit), 1)

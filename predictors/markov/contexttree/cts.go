@@ -365,6 +365,8 @@ func (f *switching) learnSkip(s, tree, d int, past uint64, bit, t uint32) float6
 	return f.update(f.subpath, tree, d+1, past, bit, t)
 }
 
+func (f *switching) steps() int { return len(f.path) }
+
 func (f *switching) size() (int, int64) {
 	return len(f.nodes), sliceBytes(f.nodes) + sliceBytes(f.skips)
 }

@@ -290,6 +290,8 @@ func (u *branching) fork(past uint64, old, t uint32) {
 	u.child[dir], u.child[1-dir] = once+t, old
 }
 
+func (f *weighting) steps() int { return len(f.path) }
+
 func (f *weighting) size() (int, int64) { return len(f.nodes), sliceBytes(f.nodes) }
 
 // WriteTo writes history and nodes.
@@ -305,6 +307,10 @@ func (m *model) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (m *model) fields(a *predictors.Archive) {
+	if savedDepth(a, m.kind, &m.depth); a.Err() != nil {
+		return
+	}
+	m.forest.deepen(reach(m.code, m.depth, m.factored))
 	m.history.fields(a)
 	if a.Err() == nil {
 		m.forest.fields(a)

@@ -97,6 +97,8 @@ type karyModel struct {
 	ratio       []float64 // [nodes], R
 	depth       []uint8   // [nodes]
 	path        []uint32  // scratch of Learn
+	room
+	work float64 // operations of learning
 }
 
 func (m *karyModel) clear() {
@@ -184,7 +186,8 @@ func (p *kary) Learn(x predictors.Symbol) {
 	if p.fork {
 		panic("ctw-kary: a fork does not learn")
 	}
-	if p.length == p.d {
+	if p.length == p.d && p.has(p.used()) {
+		p.work += perNode * float64(p.d+1)
 		p.learn(p.past[:p.d], int(x))
 	}
 	p.Observe(x)
@@ -258,6 +261,7 @@ func (m *karyModel) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (m *karyModel) fields(a *predictors.Archive) {
+	savedDepth(a, "ctw-kary", &m.d)
 	predictors.Slice(a, &m.count)
 	predictors.Slice(a, &m.child)
 	predictors.Slice(a, &m.ratio)

@@ -107,6 +107,8 @@ type volfModel struct {
 	hist []uint32 // what was learned, marks included
 	table
 	path []uint32 // scratch of learn
+	room
+	work, learned float64 // operations of learning, and symbols
 }
 
 func (m *volfModel) clear(counts []uint64) {
@@ -171,13 +173,19 @@ func (p *volf) Learn(x predictors.Symbol) {
 	if p.fork {
 		panic("de-ctw: a fork does not learn")
 	}
+	word := p.word(int(x))
+	if p.learned++; !p.has(p.used(len(word))) {
+		p.Observe(x)
+		return
+	}
 	if !p.follows(p.past) { // what came before was not learned
 		for i := len(p.past) - 1; i >= 0; i-- {
 			p.hist = append(p.hist, p.past[i])
 		}
 	}
-	for _, s := range p.word(int(x)) {
+	for _, s := range word {
 		p.learn(s>>1, s&1, p.past)
+		p.work += perNode * float64(len(p.path))
 	}
 	p.hist = append(p.hist, uint32(x))
 	p.Observe(x)
@@ -200,6 +208,7 @@ func (p *volf) Fit(ctx context.Context, d predictors.Data, report func(predictor
 		}
 	}
 	p.clear(counts)
+	p.full = false
 	p.Reset()
 	return predictors.Train(ctx, onlyLearner{p}, d, report)
 }
@@ -315,6 +324,13 @@ func (m *volfModel) descend(path []uint32, i uint32, past []uint32) []uint32 {
 	return path
 }
 
+// ReadFrom replaces the model.
+func (p *volf) ReadFrom(r io.Reader) (int64, error) {
+	n, err := p.volfModel.ReadFrom(r)
+	p.past = p.past[:p.depth]
+	return n, err
+}
+
 // Bytes counts nodes, slots, history and the Huffman tree.
 func (m *volfModel) Bytes() int64 {
 	return m.table.bytes() + m.huffman.bytes() + sliceBytes(m.hist) + sliceBytes(m.counts)
@@ -346,6 +362,9 @@ func (m *volfModel) ReadFrom(r io.Reader) (int64, error) {
 }
 
 func (m *volfModel) fields(a *predictors.Archive) {
+	if savedDepth(a, "de-ctw", &m.depth); a.Err() != nil {
+		return
+	}
 	counts := m.counts
 	predictors.Slice(a, &counts)
 	if a.Reading() && a.Err() == nil {
