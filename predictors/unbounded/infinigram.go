@@ -118,6 +118,9 @@ type array struct {
 	first   []int32
 	learned learned
 	kinds   int // of the empty context, in both texts
+
+	budget int64   // bytes; 0 for no bound
+	work   float64 // operations of learning
 }
 
 // index sorts the text.
@@ -391,6 +394,9 @@ func (p *infiniGram) State(b []byte) []byte {
 // Fit sorts the training text, in place of what was fitted or learned, and
 // tunes τ on the validation part.
 func (p *infiniGram) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	p.learned.clear()
+	p.index(nil)
+	d.Train = p.affordable(d.Train)
 	n := len(d.Train)
 	for _, doc := range d.Train {
 		n += len(doc)
@@ -409,7 +415,6 @@ func (p *infiniGram) Fit(ctx context.Context, d predictors.Data, report func(pre
 		}
 		text = append(text, 0)
 	}
-	p.learned.clear()
 	p.index(text)
 	p.memo = nil
 	p.Reset()

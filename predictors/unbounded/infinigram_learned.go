@@ -205,6 +205,11 @@ func (p *infiniGram) Learn(x symbol) {
 	if p.fork {
 		panic("infini-gram: a fork does not learn")
 	}
+	if !p.hasRoom() {
+		p.Observe(x)
+		return
+	}
+	p.work += 2 * perContext * p.learned.height()
 	p.follow(x)
 	if !p.occurs(x) {
 		p.kinds++

@@ -137,6 +137,7 @@ type lengths struct {
 	path   []rung
 	mate   rung    // beside path[0]
 	price  float64 // of the traced symbol
+	room
 }
 
 // levels are discounts by class of count.
@@ -474,6 +475,11 @@ func (p *infiniKN) Learn(x symbol) {
 	if p.fork {
 		panic("infini-kneser-ney: a fork does not learn")
 	}
+	p.spend()
+	if p.budget > 0 && !p.has(p.used()+p.d.bytes()) {
+		p.Observe(x)
+		return
+	}
 	if p.config.Rate > 0 {
 		p.trace(p.place, x)
 		p.slope()
@@ -536,6 +542,9 @@ func (m *lengths) WriteTo(w io.Writer) (int64, error) { return predictors.WriteA
 func (m *lengths) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, m.fields) }
 
 func (m *lengths) fields(a *predictors.Archive) {
+	if m.savedDepth(a); a.Err() != nil {
+		return
+	}
 	m.tree.save(a)
 	m.d.save(a)
 	m.d.saveBatch(a, &m.wait)

@@ -86,16 +86,22 @@ func (c *MemoizerConfig) New(env predictors.Env) (predictors.Predictor, error) {
 	if err := checkClimb(kind, c.Rate, c.Tune, c.Depth); err != nil {
 		return nil, err
 	}
-	m := &memory{config: *c, d: newDiscounts(1, 1), seed: env.Seed}
-	m.chain = &m.d.chains[0]
+	m := &memory{config: *c, seed: env.Seed}
 	m.tree = &tree{a: env.Alphabet, depth: bound(c.Depth)}
 	m.clear()
-	m.d.free[concentrationAt] = math.Log(max(c.Concentration, 1e-3))
+	m.begun()
 	if c.Inference == "particle" {
 		m.seats = &seating{tree: m.tree}
 		m.seats.clear()
 	}
 	return &memoizer{memory: m}, nil
+}
+
+// begun sets the discounts and the concentration to what they begin with.
+func (m *memory) begun() {
+	m.d = newDiscounts(1, 1)
+	m.chain = &m.d.chains[0]
+	m.d.free[concentrationAt] = math.Log(max(m.config.Concentration, 1e-3))
 }
 
 func checkClimb(kind string, rate float64, tune, depth int) error {
@@ -131,6 +137,7 @@ type memory struct {
 	seed   uint64
 	wait   int // symbols of the present batch
 	path   []table
+	room
 }
 
 // batch is how many symbols share a step of the discounts.
@@ -346,7 +353,13 @@ func (p *memoizer) Learn(x symbol) {
 	if p.fork {
 		panic("sequence-memoizer: a fork does not learn")
 	}
+	p.work += p.height() * perContext
+	if p.budget > 0 && !p.has(p.used()) {
+		p.Observe(x)
+		return
+	}
 	if p.config.Rate > 0 {
+		p.work += p.height() * 2 * perShare
 		p.trace(p.place, x)
 		p.climb()
 	}
@@ -399,7 +412,10 @@ func ascend(ctx context.Context, d *discounts, settle func(), t *tree, docs [][]
 	best, kept := math.Inf(-1), append([]float64(nil), d.free...)
 	for round := 0; round <= rounds; round++ {
 		gain, err := wander(ctx, t, docs, total, price)
-		if err != nil {
+		if err != nil { // the best so far
+			copy(d.free, kept)
+			d.settle()
+			settle()
 			return err
 		}
 		if gain > best {
@@ -464,6 +480,9 @@ func (m *memory) WriteTo(w io.Writer) (int64, error) { return predictors.WriteAr
 func (m *memory) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, m.fields) }
 
 func (m *memory) fields(a *predictors.Archive) {
+	if m.savedDepth(a); a.Err() != nil {
+		return
+	}
 	m.tree.save(a)
 	m.d.save(a)
 	m.d.saveBatch(a, &m.wait)

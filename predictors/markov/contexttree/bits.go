@@ -269,7 +269,7 @@ func (p *bitwise) Learn(x predictors.Symbol) {
 	if p.fork {
 		panic(p.kind + ": a fork does not learn")
 	}
-	if p.learned++; !p.has(p.model.used()) {
+	if p.learned++; p.budget > 0 && !p.has(p.model.used()) {
 		p.Observe(x)
 		return
 	}

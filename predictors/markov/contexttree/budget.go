@@ -27,9 +27,9 @@ func (r *room) SetBudget(b predictors.Budget) error {
 func (r *room) Full() bool { return r.full }
 
 // has reports whether another symbol can be learned, after which the model
-// would take at most so many bytes.
+// would take at most so many bytes; there is a budget.
 func (r *room) has(bytes int64) bool {
-	r.full = r.full || r.budget > 0 && bytes > r.budget
+	r.full = r.full || bytes > r.budget
 	return !r.full
 }
 

@@ -186,7 +186,7 @@ func (p *kary) Learn(x predictors.Symbol) {
 	if p.fork {
 		panic("ctw-kary: a fork does not learn")
 	}
-	if p.length == p.d && p.has(p.used()) {
+	if p.length == p.d && (p.budget == 0 || p.has(p.used())) {
 		p.work += perNode * float64(p.d+1)
 		p.learn(p.past[:p.d], int(x))
 	}

@@ -174,7 +174,7 @@ func (p *volf) Learn(x predictors.Symbol) {
 		panic("de-ctw: a fork does not learn")
 	}
 	word := p.word(int(x))
-	if p.learned++; !p.has(p.used(len(word))) {
+	if p.learned++; p.budget > 0 && !p.has(p.used(len(word))) {
 		p.Observe(x)
 		return
 	}
