@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"horizon/corpora/corporatest"
 	"horizon/predictors"
 )
 
@@ -403,6 +404,50 @@ func TestEvidence(t *testing.T) {
 				t.Fatalf("%s: %+v at depth %d", name, e, f.at.depth)
 			}
 			f.Observe(x)
+		}
+	}
+}
+
+// The authors' code (lz78_rust, commit fb7c7ab), trained on the first
+// 1,003,854 characters of tinyshakespeare and tested, frozen, on the next
+// 20,000. The numbers differ where the training text breaks off in a phrase;
+// and an ensemble without backshift is left out, for theirs mixes in a leaf,
+// which predicts uniformly, when it has lost all its nodes and finds another.
+func TestAuthorsRefinements(t *testing.T) {
+	t.Parallel()
+	xs, a := corporatest.Packed(t, "shakespeare/tinyshakespeare.txt")
+	const cut = 1003854
+	p := mustNew(t, 0.02, a)
+	learn(p, xs[:cut])
+	for _, c := range []struct {
+		name   string
+		gamma  float64
+		config SPAConfig
+		want   float64
+	}{
+		{"plain", 0.02, SPAConfig{}, 3.525908},
+		{"gamma by depth", 0.1, SPAConfig{GammaScale: "depth"}, 3.526809},
+		{"gamma by count", 0.5, SPAConfig{GammaScale: "count"}, 3.651440},
+		{"floor", 0.02, SPAConfig{Floor: 1e-3}, 3.532272},
+		{"floor, then temperature", 0.02, SPAConfig{Floor: 1e-4, Temperature: 1.5}, 3.681163},
+		{"backshift 5", 0.02, SPAConfig{Backshift: 5, BackshiftCount: 1}, 3.224509},
+		{"backshift 10", 0.02, SPAConfig{Backshift: 10, BackshiftCount: 1}, 3.283269},
+		{"average of 6, backshift", 0.02, SPAConfig{Ensemble: "average", EnsembleNodes: 6, Backshift: 5, BackshiftCount: 1}, 2.760252},
+		{"6 by entropy, backshift", 0.02, SPAConfig{Ensemble: "entropy", EnsembleNodes: 6, Backshift: 10, BackshiftCount: 1}, 2.740395},
+		{"6 by depth, backshift", 0.02, SPAConfig{Ensemble: "depth", EnsembleNodes: 6, Backshift: 10, BackshiftCount: 1}, 2.807940},
+		{"3 by depth, backshift", 0.02, SPAConfig{Ensemble: "depth", EnsembleNodes: 3, Backshift: 10, BackshiftCount: 1}, 2.845105},
+		{"as for PG-19", 1. / 65, SPAConfig{Floor: 1e-5, Ensemble: "depth", EnsembleNodes: 6, Backshift: 10, BackshiftCount: 1}, 2.797020},
+	} {
+		s, err := c.config.resolve("lz78", a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.spa, p.gamma = s, c.gamma
+		p.Reset()
+		got := meanLoss(p, xs[cut:cut+20000])
+		t.Logf("%s: %.6f bits, the authors' %.6f", c.name, got, c.want)
+		if math.Abs(got-c.want) > 2e-5 {
+			t.Errorf("%s: %.6f bits, want %.6f", c.name, got, c.want)
 		}
 	}
 }
