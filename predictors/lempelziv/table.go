@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"horizon/predictors"
+	"horizon/predictors/internal/hugepages"
 )
 
 // root is the node without parent, and, since it is nobody's child, also what
@@ -71,27 +72,35 @@ func (t *table) clear() {
 }
 
 func (t *table) setSlots(n int) {
-	t.slots, t.shift = make([]slot, n), 32-bits.Len(uint(n-1))
+	t.slots, t.shift = hugepages.Advise(make([]slot, n)), 32-bits.Len(uint(n-1))
 }
 
 func (t *table) node(c uint32) *node { return &t.chunks[c>>chunkBits][c%chunkNodes] }
 
-// child returns the place of the child of at by x, or the root.
+// child returns the spot of the child of at by x, or the root.
 func (t *table) child(at spot, x uint32) spot {
 	h := extend(at.hash, x)
+	if c := t.find(h, at.node, x); c != root {
+		return spot{h, c, at.depth + 1}
+	}
+	return spot{}
+}
+
+// find returns the child of parent by x, h being its string's hash, or root.
+func (t *table) find(h uint64, parent, x uint32) uint32 {
 	tag := uint32(h >> 32)
 	slots := t.slots
 	mask := len(slots) - 1
 	for i := int(tag >> t.shift); ; i++ {
 		s := slots[i&mask]
 		if s == 0 {
-			return spot{}
+			return root
 		}
 		if uint32(s>>32) != tag {
 			continue
 		}
-		if z := t.node(uint32(s)); z.parent == at.node && z.symbol == x {
-			return spot{h, uint32(s), at.depth + 1}
+		if z := t.node(uint32(s)); z.parent == parent && z.symbol == x {
+			return uint32(s)
 		}
 	}
 }

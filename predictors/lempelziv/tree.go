@@ -95,15 +95,16 @@ func (t *tree) grow(at spot, x uint32) spot {
 // and the root returned.
 func (t *tree) tally(at spot, x uint32) (next spot, old bool) {
 	t.steps++
-	next = t.child(at, x)
-	if old = next.node != root; !old {
-		if next = t.insert(at, x); next.node == root {
-			return next, false
+	h := extend(at.hash, x)
+	c := t.find(h, at.node, x)
+	if old = c != root; !old {
+		if c = t.insert(at, x).node; c == root {
+			return spot{}, false
 		}
 	}
-	t.node(next.node).visits++
+	t.node(c).visits++
 	t.node(at.node).seen++
-	return next, old
+	return spot{h, c, at.depth + 1}, old
 }
 
 // SetBudget bounds the bytes of the tree: when they are used up it adds no
