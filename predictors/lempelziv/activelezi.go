@@ -25,7 +25,7 @@ import (
 // ours has a Dirichlet prior, P_0(a) = (n(a) + γ)/(n + γA). A context walked
 // without learning counts as come once more, too, or else a context that was
 // always followed would leave new symbols nothing. Contexts may be bounded in
-// length: on a text of one symbol they grow like √n.
+// length: they grow like log n, and on a text of one symbol like √n.
 //
 // With L the window, a symbol learned takes L look-ups and up to L new nodes,
 // Prob L look-ups, Predict O(L·A) at most. The state is the node of the longest
@@ -39,9 +39,9 @@ type ActiveLeZiConfig struct {
 	Window int `toml:"window"`
 }
 
-// DefaultActiveLeZi bounds the window at 16 symbols, which text of some
-// megabytes reaches.
-func DefaultActiveLeZi() predictors.Config { return &ActiveLeZiConfig{Gamma: 0.5, Window: 16} }
+// DefaultActiveLeZi bounds the window at 5 symbols, which serves a megabyte of
+// text best: longer contexts are blended in before they have come often.
+func DefaultActiveLeZi() predictors.Config { return &ActiveLeZiConfig{Gamma: 0.5, Window: 5} }
 
 // TinyActiveLeZi has the window that the phrases ask for.
 func TinyActiveLeZi() predictors.Config { return &ActiveLeZiConfig{Gamma: 0.5} }

@@ -91,27 +91,35 @@ func (t *tree) forget() {
 func (p *lz78) descend(from spot, last int, row func(k int) []float64) {
 	p.fall = append(p.fall[:0], make([]float64, last+1)...)
 	level, below := append(p.levels[0][:0], flow{from.node, 1}), p.levels[1]
+	shaped := p.spa.shaped()
 	for k := 1; k <= last; k++ {
 		w := row(k)
 		clear(w)
 		below = below[:0]
 		prior := 0.0 // Σ over the level of what each node gives every symbol
 		for _, f := range level {
-			s := p.share(f, from.depth+uint32(k-1))
-			prior += s.base
+			z := p.node(f.node)
+			unit, base, gamma := p.share(f, z, from.depth+uint32(k-1))
+			prior += base
 			unseen := p.a
-			for c := p.node(f.node).first; c != 0; {
+			for c := z.first; c != 0; {
 				child := p.node(c)
 				unseen--
+				n := float64(child.visits)
+				extra, all := unit*n, unit*(n+gamma)
+				if shaped {
+					all = f.mass * p.shapes.value(child.visits)
+					extra = all - base
+				}
 				if w != nil {
-					w[child.symbol] += s.extra(child.visits)
+					w[child.symbol] += extra
 				}
 				if k < last {
-					below = append(below, flow{c, s.all(child.visits)})
+					below = append(below, flow{c, all})
 				}
 				c = child.sibling
 			}
-			p.fall[k] += s.base * float64(unseen)
+			p.fall[k] += base * float64(unseen)
 		}
 		for y := range w {
 			w[y] += prior
@@ -121,34 +129,15 @@ func (p *lz78) descend(from spot, last int, row func(k int) []float64) {
 	p.levels = [2][]flow{level, below}
 }
 
-// A share is what the mass at a node gives to symbols: to each the base, and
-// more to those that came.
-type share struct {
-	law
-	mass, unit, base float64
-	shaped           bool
-}
-
-func (p *lz78) share(f flow, depth uint32) share {
-	s := share{law: p.lawAt(spot{node: f.node, depth: depth}), mass: f.mass, shaped: p.spa.shaped()}
-	s.unit = f.mass / s.total
-	s.base = s.unit * s.gamma
-	if s.shaped {
-		s.base = f.mass * s.value(0)
+// share says what the mass at a node gives: to every symbol the base, and to
+// one that came n times unit·(n + γ) together, unless p.shapes says otherwise.
+func (p *lz78) share(f flow, z *node, depth uint32) (unit, base, gamma float64) {
+	gamma = p.gamma * p.spa.scale(depth, z.seen)
+	unit = f.mass / (float64(z.seen) + gamma*float64(p.a))
+	base = unit * gamma
+	if p.spa.shaped() {
+		p.shapes = p.lawAt(spot{node: f.node, depth: depth})
+		base = f.mass * p.shapes.value(0)
 	}
-	return s
-}
-
-func (s *share) extra(n uint32) float64 {
-	if s.shaped {
-		return s.mass*s.value(n) - s.base
-	}
-	return s.unit * float64(n)
-}
-
-func (s *share) all(n uint32) float64 {
-	if s.shaped {
-		return s.mass * s.value(n)
-	}
-	return s.unit * (float64(n) + s.gamma)
+	return unit, base, gamma
 }

@@ -67,6 +67,7 @@ type lz78 struct {
 	phrase []predictors.Symbol // likewise
 	levels [2][]flow           // scratch of PredictAhead
 	fall   []float64           // likewise
+	shapes law                 // likewise
 }
 
 func (p *lz78) Alphabet() int { return p.a }
