@@ -184,7 +184,8 @@ func (p *dmc) Learn(x predictors.Symbol) {
 	if p.fork {
 		panic("dmc: a fork does not learn")
 	}
-	if p.Full == "reset" && len(p.states)+p.b > p.MaxStates {
+	p.learned++
+	if p.DMCConfig.Full == "reset" && len(p.states)+p.b > p.MaxStates {
 		p.begin()
 		p.resets++
 		p.at = 0
@@ -212,6 +213,8 @@ type machine struct {
 	braid  bool
 	states []state // state 0 is the start
 	resets uint64
+
+	learned float64 // symbols
 }
 
 // zero is P(bit = 0).

@@ -160,12 +160,15 @@ func (p *pst) Learn(x predictors.Symbol) {
 		panic("pst: a fork does not learn")
 	}
 	for c := p.context[p.at]; ; c = p.suffix[c] {
-		if n := p.counts.find(c, uint32(x)); n != 0 {
+		p.work += 3
+		switch n := p.counts.find(c, uint32(x)); {
+		case n != 0:
 			p.counts.list[n].value++
-		} else {
+			p.total[c]++
+		case p.hasRoom():
 			p.counts.insert(c, uint32(x), 1)
+			p.total[c]++
 		}
-		p.total[c]++
 		if c == 0 {
 			break
 		}
@@ -198,7 +201,11 @@ func (p *pst) Fit(ctx context.Context, d predictors.Data, report func(predictors
 			return err
 		}
 	}
+	// A place is sorted by the symbol before it and its next one counted, at
+	// each length.
+	t.work += 4 * float64(depth) * float64(d.Symbols())
 	g.grow()
+	t.prune(g)
 	n := int64(d.Symbols())
 	last := predictors.Progress{Stage: "train", Done: n, Total: n, Symbols: n}
 	if bits, ok := predictors.SampleLoss(p, d.Valid, tuneSample); ok {

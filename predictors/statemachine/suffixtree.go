@@ -22,6 +22,9 @@ type suffixTree struct {
 	link    []uint32 // the state without the oldest symbol
 	context []uint32 // the longest suffix that is a context
 	edges   pairs    // with one symbol more at the end
+
+	budget int64   // bytes; 0 for no bound
+	work   float64 // operations of learning
 }
 
 // smooth is γ_s(σ) from N(sσ) and N(s).

@@ -23,6 +23,8 @@ type Transformer struct {
 	seed   uint64
 	fork   bool
 	online *online // nil until it learns on
+	budget predictors.Budget
+	work   float64 // operations of training
 
 	// The state: the inputs of the present window, ids[0] being the start
 	// symbol, and the keys and values of the first done of them.

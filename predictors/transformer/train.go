@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"horizon/predictors"
 	"horizon/predictors/transformer/blas"
@@ -43,6 +44,9 @@ func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(pr
 	}
 	t := newTrainer(p.model, p.seed, d)
 	defer t.team.close()
+	plan := [2]int{t.cfg.Steps, t.cfg.Warmup}
+	t.schedule = schedule{b: p.budget, start: time.Now(), plan: plan}
+	defer func() { t.cfg.Steps, t.cfg.Warmup, p.work = plan[0], plan[1], t.work }()
 	if t.cfg.Patience > 0 && len(t.valid) == 0 {
 		return fmt.Errorf("transformer: patience = %d without a validation part to look at", t.cfg.Patience)
 	}
@@ -92,6 +96,7 @@ type trainer struct {
 		symbols int64
 	}
 	seen int64 // training symbols, with repetition
+	schedule
 }
 
 // A shard is one goroutine's share of a step.
@@ -137,16 +142,20 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 }
 
 func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) error {
-	for !t.ended() {
+	for t.from = t.step; !t.ended(); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		t.within()
+		before := t.seen
 		if nats := t.advance(); math.IsNaN(nats) || math.IsInf(nats, 0) {
 			return fmt.Errorf("transformer: loss at step %d = %v, want a number (learning_rate = %v may be too high)", t.step, nats, t.cfg.LearningRate)
 		}
+		t.work += t.stepOps(int(t.seen - before))
 		report(t.point("", 0))
-		if t.step%t.cfg.ValidEvery == 0 || t.step == t.cfg.Steps {
+		if t.step%t.cfg.ValidEvery == 0 || t.step >= t.cfg.Steps || t.spent() {
 			t.look(report)
+			t.work += t.lookOps()
 		}
 		if err := t.save(); err != nil {
 			return err
@@ -160,7 +169,7 @@ func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) err
 
 // ended says whether all steps are done or patience is.
 func (t *trainer) ended() bool {
-	return t.step >= t.cfg.Steps || t.cfg.Patience > 0 && t.waited >= t.cfg.Patience
+	return t.step >= t.cfg.Steps || t.spent() || t.cfg.Patience > 0 && t.waited >= t.cfg.Patience
 }
 
 func (t *trainer) point(metric string, value float64) predictors.Progress {
