@@ -102,6 +102,7 @@ type climber struct {
 	data   set
 	bits   float64 // training loss per symbol before the last iteration
 	judged float64 // loss that it is ranked by
+	passed float64 // symbols gone through in all iterations
 	slots  []slot
 	total  []float64 // counts
 	firsts []float64 // posterior of the documents' first states, summed
@@ -143,6 +144,7 @@ func (c *climber) equip(slots int) {
 
 // iterate does one step of EM. Only then is bits the loss of the law before.
 func (c *climber) iterate(ctx context.Context) error {
+	c.passed += float64(c.data.symbols)
 	clear(c.total)
 	clear(c.firsts)
 	sum := 0.0
@@ -405,6 +407,12 @@ func (m *model) screen(ctx context.Context, d predictors.Data, report func(predi
 	for i := range alive {
 		alive[i] = newClimber(m.random(sample, i), m.edge, sample)
 	}
+	all := slices.Clone(alive)
+	defer func() {
+		for _, c := range all {
+			m.work += c.passed * m.perPass()
+		}
+	}()
 	done, total := int64(0), int64(0)
 	for n := m.Restarts; n > 1; n = (n + 1) / 2 {
 		total++
@@ -485,6 +493,7 @@ func (m *model) climb(ctx context.Context, l *law, whole, valid set, report func
 		last = c.bits
 	}
 	m.law = best
+	m.work += c.passed * m.perPass()
 	return ctx.Err()
 }
 

@@ -42,6 +42,16 @@ func (m *machine) Ops() (train, perSymbol float64) {
 // the state, its context, a count and three operations of smoothing.
 func (t *suffixTree) Ops() (train, perSymbol float64) { return t.work, 6 }
 
+// perPass is the operations of an iteration on one symbol: a product and a sum
+// for each transition forwards, backwards and in the counts.
+func (m *model) perPass() float64 { return 6 * float64(m.n) * float64(m.n) }
+
+// Ops counts the symbols that iterations went through; a symbol to come takes
+// a step forwards and a sum over the states.
+func (m *model) Ops() (train, perSymbol float64) {
+	return m.work, 2*float64(m.n)*float64(m.n) + 4*float64(m.n)
+}
+
 // SetBudget refuses fewer bytes than the law takes, and to stop early: an
 // iteration goes over all the text.
 func (p *hmm) SetBudget(b predictors.Budget) error {

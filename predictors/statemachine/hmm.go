@@ -130,6 +130,7 @@ type model struct {
 	seed uint64
 	*law
 	reached float64 // training bits per symbol at the end
+	work    float64 // operations of training
 }
 
 // A law is a hidden Markov process with a law of its first state. Its rows i
