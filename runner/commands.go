@@ -229,9 +229,12 @@ func runCommand(g *global) *cobra.Command {
 		Short: "Compute the cells of an experiment that are not done, then rank and plot",
 		Long: `Run computes every cell (one predictor, trained and scored on one corpus in one
 way) that the database does not hold yet. What is finished is never lost: stop it
-with ctrl-C, or kill it, and run it again to go on.`,
+with ctrl-C, or kill it, and run it again to go on. Budgets (symbols, model_bytes,
+train_seconds, train_ops) are set in the file or by --set budget.KEY=VALUE, a list
+for a sweep; a predictor that cannot keep one is skipped with the reason.`,
 		Example: `  horizon run experiments/quickstart.toml
   horizon run experiments/quickstart.toml --only 'kn*@opticks' --set predictors.kn.order=5
+  horizon run experiments/quickstart.toml --set 'budget.model_bytes=["1MiB", "4MiB"]'
   horizon run experiments/quickstart.toml -j 1 --db other.db --save-models`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
