@@ -94,6 +94,12 @@ func (t *trainer) spent() bool {
 		s.b.TrainOps > 0 && t.step > 0 && s.work >= s.b.TrainOps
 }
 
+// doneOps is the operations of a training that was interrupted.
+func (t *trainer) doneOps() float64 {
+	return 3*t.forwardOps()*float64(t.seen) + perUpdate*float64(len(t.params))*float64(t.step) +
+		t.lookOps()*float64(t.step/t.cfg.ValidEvery)
+}
+
 // lookOps is the operations of a look at the validation sample.
 func (t *trainer) lookOps() (ops float64) {
 	for _, w := range t.valid {

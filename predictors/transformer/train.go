@@ -142,7 +142,8 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 }
 
 func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) error {
-	for t.from = t.step; !t.ended(); {
+	t.from, t.work = t.step, t.doneOps()
+	for !t.ended() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
