@@ -104,7 +104,7 @@ func (c *PPMConfig) New(env predictors.Env) (predictors.Predictor, error) {
 }
 
 func newPPM(c *PPMConfig, rule escapeRule, exclusion int, deterministic bool, a int) *ppm {
-	p := &ppm{depth: c.Depth, update: c.UpdateExclusion, learner: true,
+	p := &ppm{depth: c.Depth, asked: c.Depth, update: c.UpdateExclusion, learner: true,
 		ppmWalk: ppmWalk{Store: new(contexts.Store), a: a, rule: rule, exclusion: exclusion, deterministic: deterministic}}
 	p.Store.Clear()
 	return p
@@ -127,6 +127,7 @@ type ppm struct {
 	learner bool
 	length  int // of the context at
 
+	asked  int   // the depth without a budget
 	budget int64 // bytes; 0 for no bound
 	full   bool
 	work   float64 // operations of learning
@@ -223,11 +224,12 @@ func (p *ppm) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchi
 func (p *ppm) ReadFrom(r io.Reader) (int64, error) { return predictors.ReadArchive(r, p.fields) }
 
 func (p *ppm) fields(a *predictors.Archive) {
-	depth := uint8(p.depth) // a budget may have made it smaller
+	asked, depth := uint8(p.asked), uint8(p.depth)
+	predictors.Value(a, &asked)
 	predictors.Value(a, &depth)
 	if a.Reading() && a.Err() == nil {
-		if int(depth) > p.depth {
-			a.Fail(fmt.Errorf("ppm: saved depth = %d, want at most %d", depth, p.depth))
+		if int(asked) != p.asked || depth > asked {
+			a.Fail(fmt.Errorf("ppm: saved depth = %d, of %d before a budget made it smaller, want %d", depth, asked, p.asked))
 			return
 		}
 		p.depth = int(depth)
