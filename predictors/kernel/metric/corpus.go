@@ -245,7 +245,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	t := trainer{Training: &p.train, p: p.params, chosen: &p.chosen, budget: p.budget, ops: &p.ops, start: start, batch: b.batch,
 		look: func() (float64, bool) {
 			p.measureLengths()
-			return predictors.SampleLoss(p, d.Valid, validSample)
+			return predictors.SampleLoss(p, d.Valid, p.lookSize())
 		}}
 	if err := t.run(ctx, p.env.Seed, report); err != nil {
 		return fmt.Errorf("%s: %w", p.kind, err)
@@ -254,6 +254,16 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	p.take(d)
 	p.Reset()
 	return ctx.Err()
+}
+
+// lookSize is how many validation symbols a look is measured on: fewer where
+// each is compared with all contexts, so that looks do not outweigh training.
+func (p *Corpus) lookSize() int {
+	const lookUps = 1e10
+	if p.candidates > 0 {
+		return validSample
+	}
+	return min(validSample, max(validSample/8, lookUps/(p.shape.M*len(p.contexts.next))))
 }
 
 // affordable is how many contexts the budget has room for.
