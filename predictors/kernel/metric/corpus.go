@@ -259,7 +259,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 // lookSize is how many validation symbols a look is measured on: fewer where
 // each is compared with all contexts, so that looks do not outweigh training.
 func (p *Corpus) lookSize() int {
-	const lookUps = 1e10
+	const lookUps = 1e9
 	if p.candidates > 0 {
 		return validSample
 	}
