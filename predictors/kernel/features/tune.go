@@ -29,6 +29,7 @@ func (p *Features) Fit(ctx context.Context, d predictors.Data, report func(predi
 		report = func(predictors.Progress) {}
 	}
 	p.start = time.Now()
+	defer func() { p.left = predictors.Budget{} }() // it was for this training
 	p.forget()
 	p.Reset()
 	p.ops, p.bits = 0, 0

@@ -224,6 +224,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	if report == nil {
 		report = func(predictors.Progress) {}
 	}
+	defer func() { p.budget = predictors.Budget{} }() // it was for this training
 	start := time.Now()
 	if err := checkSymbols(p.kind, p.shape.A, d); err != nil {
 		return err

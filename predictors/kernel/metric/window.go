@@ -203,6 +203,7 @@ func (p *Window) Fit(ctx context.Context, d predictors.Data, report func(predict
 	if report == nil {
 		report = func(predictors.Progress) {}
 	}
+	defer func() { p.budget = predictors.Budget{} }() // it was for this training
 	start := time.Now()
 	if err := p.begin(d); err != nil {
 		return err
