@@ -60,6 +60,9 @@ func (m *model) fit(ctx context.Context, d predictors.Data, report func(predicto
 	if m.table, err = m.newTable(ctx); err != nil {
 		return err
 	}
+	if want := float64(m.budget.ModelBytes) / models; want > 0 && float64(m.bytes()) > want {
+		m.table = nil // only a saving of time
+	}
 	m.measure(d.Valid)
 	m.trainOps = float64(n) * (float64(min(c.Queries, n))*queryOps(c.Lags) + indexOps(c.Lags))
 	return ctx.Err()
