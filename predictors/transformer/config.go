@@ -33,6 +33,7 @@ type Config struct {
 	Stride int `toml:"stride"` // new positions per window, 1 ≤ stride ≤ window
 
 	// Training.
+	TrainWindow     int     `toml:"train_window"`      // positions of a training window, up to window, which is what scoring and the validation sample have; 0 is all
 	Batch           int     `toml:"batch"`             // windows in memory at once
 	Accumulate      int     `toml:"accumulate"`        // batches per step, their gradients added up; 0 is 1
 	Steps           int     `toml:"steps"`             // optimizer steps
@@ -102,6 +103,7 @@ func (c *Config) check() error {
 		{"batch", c.Batch, 1, maxSize},
 		{"steps", c.Steps, 1, 1 << 30},
 		{"warmup", c.Warmup, 0, max(c.Steps, 1)},
+		{"train_window", c.TrainWindow, 0, max(c.Window, 1)},
 		{"accumulate", c.Accumulate, 0, maxSize},
 		{"valid_every", c.ValidEvery, 1, 1 << 30},
 		{"patience", c.Patience, 0, 1 << 30},
@@ -137,7 +139,18 @@ func (c *Config) check() error {
 	if d := c.dims(1, f); err == nil && f.positions == rotaryPositions && d.K%2 == 1 {
 		err = fmt.Errorf("transformer: key width = %d, want even: rotary positions turn pairs", d.K)
 	}
+	if places := f.positions == learnedPositions || f.lags(); err == nil && places && c.trainWindow() < c.Window {
+		err = fmt.Errorf("transformer: train_window = %d of window = %d: the learned places or lags beyond it would never be trained (sinusoidal, alibi, rotary and none need no training)", c.TrainWindow, c.Window)
+	}
 	return err
+}
+
+// trainWindow is how many positions a training window has.
+func (c *Config) trainWindow() int {
+	if c.TrainWindow == 0 {
+		return c.Window
+	}
+	return c.TrainWindow
 }
 
 // batches is how many are differentiated for one step.

@@ -68,9 +68,9 @@ func (o *online) push(x predictors.Symbol) {
 
 // fill makes the batch: the newest window, then windows from anywhere.
 func (o *online) fill() {
-	draw := newSampler(o.documents(), o.W, rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
+	draw := newSampler(o.documents(), o.cfg.trainWindow(), rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
 	newest := draw.docs[len(draw.docs)-1]
-	o.batch[0] = newest[max(0, len(newest)-o.W):]
+	o.batch[0] = newest[max(0, len(newest)-draw.w):]
 	for i := range o.batch[1:] {
 		o.batch[1+i] = draw.window()
 	}

@@ -118,7 +118,7 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 		model: m,
 		seed:  seed,
 		adam:  adam{m: make([]float32, n), v: make([]float32, n)},
-		draw:  newSampler(d.Train, m.W, rand.NewPCG(seed, streamBatch)),
+		draw:  newSampler(d.Train, m.cfg.trainWindow(), rand.NewPCG(seed, streamBatch)),
 		batch: make([][]predictors.Symbol, m.cfg.Batch*m.cfg.batches()),
 		best:  make([]float32, n),
 		valid: m.validWindows(d.Valid),

@@ -237,6 +237,44 @@ func TestSampler(t *testing.T) {
 	}
 }
 
+// TestTrainWindow: what is trained on short windows does not know of longer
+// ones, which may then be scored: where places need no training, its weights
+// are those of a model that has no longer ones, and within the short window it
+// predicts alike.
+func TestTrainWindow(t *testing.T) {
+	rng := rand.New(rand.NewPCG(29, 31))
+	xs := goldenMean(40, rng)
+	d := predictors.Data{Train: [][]predictors.Symbol{goldenMean(3000, rng), goldenMean(5, rng)}}
+	for _, positions := range []string{"none", "sinusoidal", "alibi", "rotary"} {
+		c := small()
+		c.Positions, c.Window, c.Stride, c.Steps = positions, 12, 6, 30
+		long := *c
+		long.Window, long.TrainWindow = 40, 12
+		short, longer := fit(t, c, 2, d, nil), fit(t, &long, 2, d, nil)
+		if !slices.Equal(short.params, longer.params) {
+			t.Errorf("%s: trained alike on windows of 12, a window of 40 gives other weights", positions)
+		}
+		if got, want := meanBits(longer, xs[:12]), meanBits(short, xs[:12]); math.Abs(got-want) > 1e-6 {
+			t.Errorf("%s: %v bits within the short window, want %v", positions, got, want)
+		}
+		if got := meanBits(longer, xs); math.IsNaN(got) || got == meanBits(short, xs) {
+			t.Errorf("%s: %v bits, the same with a longer window: it has no effect", positions, got)
+		}
+	}
+	for _, set := range []func(c *Config){
+		func(c *Config) { c.Positions = "learned" },
+		func(c *Config) { c.Positions = "relative" },
+		func(c *Config) { c.Positions, c.Attention = "none", "lag" },
+	} {
+		c := small()
+		c.TrainWindow = 8
+		set(c)
+		if _, err := c.New(predictors.Env{Alphabet: 2}); err == nil || !strings.HasPrefix(err.Error(), "transformer: train_window = 8 of window = 16: ") {
+			t.Errorf("error = %v, want one about places that are not trained", err)
+		}
+	}
+}
+
 func TestStepAllocatesNothing(t *testing.T) {
 	if raceDetector {
 		t.Skip("the race detector allocates")
@@ -403,6 +441,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.Beta2 = 1 }, "transformer: beta2 = 1, want ≥ 0 and < 1"},
 		{func(c *Config) { c.WeightDecay = -1 }, "transformer: weight_decay = -1, want ≥ 0 and < 1/learning_rate"},
 		{func(c *Config) { c.Clip = 0 }, "transformer: clip = 0, want > 0"},
+		{func(c *Config) { c.TrainWindow = 17 }, "transformer: train_window = 17, want 0 to 16"},
 		{func(c *Config) { c.Accumulate = -1 }, "transformer: accumulate = -1, want 0 to 1048576"},
 		{func(c *Config) { c.Patience = -1 }, "transformer: patience = -1, want 0 to 1073741824"},
 		{func(c *Config) { c.CheckpointEvery = -1 }, "transformer: checkpoint_every = -1, want 0 to 1073741824"},
