@@ -3,6 +3,7 @@ package transformer
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"horizon/predictors"
 )
@@ -59,7 +60,8 @@ func (t *trainer) fields(a *predictors.Archive) {
 	for _, v := range []*float64{&t.chosen.Step, &t.chosen.ValidBits, &t.chosen.TrainBits, &t.since.nats} {
 		predictors.Value(a, v)
 	}
-	counts := []int64{int64(t.step), int64(t.waited), t.since.symbols, t.seen, 0}
+	counts := []int64{int64(t.step), int64(t.waited), t.since.symbols, t.seen, 0,
+		int64(t.cfg.Steps), int64(t.cfg.Warmup), int64(time.Since(t.schedule.start))} // as a budget left them
 	if t.kept {
 		counts[4] = 1
 	}
@@ -71,11 +73,13 @@ func (t *trainer) fields(a *predictors.Archive) {
 	if predictors.Slice(a, &draw); !a.Reading() || a.Err() != nil {
 		return
 	}
-	if len(counts) != 5 || counts[0] < 1 || counts[0] >= int64(t.cfg.Steps) {
-		a.Fail(fmt.Errorf("saved step and counts = %v, want five, a step before the last of %d first", counts, t.cfg.Steps))
+	if len(counts) != 8 || counts[0] < 1 || counts[0] >= counts[5] || counts[5] > int64(t.cfg.Steps) {
+		a.Fail(fmt.Errorf("saved counts = %v, want eight, a step before the last of at most %d among them", counts, t.cfg.Steps))
 		return
 	}
 	t.step, t.waited, t.since.symbols, t.seen, t.kept = int(counts[0]), int(counts[1]), counts[2], counts[3], counts[4] == 1
+	t.cfg.Steps, t.cfg.Warmup = int(counts[5]), int(counts[6])
+	t.schedule.start = time.Now().Add(-time.Duration(counts[7]))
 	if err := t.draw.pcg.UnmarshalBinary(draw); err != nil {
 		a.Fail(err)
 	}
@@ -85,9 +89,10 @@ func (t *trainer) fields(a *predictors.Archive) {
 func (t *trainer) whose() []byte {
 	c := t.cfg
 	c.CheckpointEvery = 0 // how often it is saved makes no difference
+	c.Steps, c.Warmup = t.schedule.plan[0], t.schedule.plan[1]
 	symbols := 0
 	if n := len(t.draw.ends); n > 0 {
 		symbols = t.draw.ends[n-1]
 	}
-	return fmt.Appendf(nil, "%+v on %d symbols of %d, %d validation windows, seed %d", c, symbols, t.A, len(t.valid), t.seed)
+	return fmt.Appendf(nil, "%+v within %+v on %d symbols of %d, %d validation windows, seed %d", c, t.schedule.b, symbols, t.A, len(t.valid), t.seed)
 }

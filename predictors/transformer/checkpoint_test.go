@@ -59,6 +59,9 @@ func train(t *testing.T, c *Config, d predictors.Data) (p *Transformer, curve []
 		t.Fatal(err)
 	}
 	p = q.(*Transformer)
+	if err := p.SetBudget(d.Budget); err != nil {
+		t.Fatal(err)
+	}
 	err = p.Fit(context.Background(), d, func(r predictors.Progress) {
 		if r.Metric != "" {
 			curve = append(curve, r)
@@ -69,37 +72,39 @@ func train(t *testing.T, c *Config, d predictors.Data) (p *Transformer, curve []
 
 // TestResume: broken off at any save and begun again, even with saves at other
 // steps, training ends with the same bits, and its curve goes on as it would
-// have.
+// have; within a budget of operations too, which ends it earlier.
 func TestResume(t *testing.T) {
-	c, d := resumable()
-	whole, curve, err := train(t, c, d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for stop := 1; stop <= 5; stop++ {
-		s := &shelf{stop: stop}
-		d.Checkpoint = s
-		_, first, err := train(t, c, d)
-		if !errors.Is(err, errBroken) {
-			t.Fatalf("save %d: error = %v, want the one of Save", stop, err)
-		}
-		again := *c
-		again.CheckpointEvery = 3
-		p, rest, err := train(t, &again, d)
+	for ops, saves := range map[float64]int{0: 5, 130e6: 4} {
+		c, d := resumable()
+		d.Budget.TrainOps = ops
+		undisturbed := &shelf{}
+		d.Checkpoint = undisturbed
+		whole, curve, err := train(t, c, d)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(p.params, whole.params) || p.chosen != whole.chosen {
-			t.Errorf("broken off at save %d: other bits than those of a whole training", stop)
+		if undisturbed.saves != saves {
+			t.Errorf("within %v operations: saves = %d, want %d, at every seventh of %v steps", ops, undisturbed.saves, saves, curve[len(curve)-1].Done)
 		}
-		if got := append(first, rest...); !reflect.DeepEqual(got, curve) {
-			t.Errorf("broken off at save %d: curve = %v, want %v", stop, got, curve)
+		for stop := 1; stop <= saves; stop++ {
+			d.Checkpoint = &shelf{stop: stop}
+			_, first, err := train(t, c, d)
+			if !errors.Is(err, errBroken) {
+				t.Fatalf("save %d: error = %v, want the one of Save", stop, err)
+			}
+			again := *c
+			again.CheckpointEvery = 3
+			p, rest, err := train(t, &again, d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Equal(p.params, whole.params) || p.chosen != whole.chosen || math.Abs(p.work/whole.work-1) > 1e-9 {
+				t.Errorf("within %v operations, broken off at save %d: other bits or operations than of a whole training", ops, stop)
+			}
+			if got := append(first, rest...); !reflect.DeepEqual(got, curve) {
+				t.Errorf("within %v operations, broken off at save %d: curve = %v, want %v", ops, stop, got, curve)
+			}
 		}
-	}
-	s := &shelf{}
-	d.Checkpoint = s
-	if train(t, c, d); s.saves != 5 {
-		t.Errorf("saves = %d, want one at steps 7, 14, 21, 28, 35", s.saves)
 	}
 }
 
