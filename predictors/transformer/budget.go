@@ -32,7 +32,7 @@ func (p *Transformer) Ops() (train, perSymbol float64) {
 }
 
 func (m *model) forwardOps() float64 {
-	return 2*float64(len(m.params)) + 2*float64(m.cfg.Layers)*float64(m.W+1)*float64(m.cfg.Width)
+	return 2*float64(len(m.params)) + (2*float64(m.cfg.Layers*m.cfg.Width)+float64(m.mixK))*float64(m.W+1)
 }
 
 const perUpdate = 12

@@ -9,7 +9,7 @@ import (
 // Config is the parameters of a transformer.
 type Config struct {
 	// The model.
-	Layers int  `toml:"layers"` // L, blocks of attention and feed-forward, ≥ 1
+	Layers int  `toml:"layers"` // L, blocks of attention and feed-forward, ≥ 1; ≥ 0 with values = "one-hot"
 	Heads  int  `toml:"heads"`  // H, a divisor of the width
 	Width  int  `toml:"width"`  // C, length of the residual stream
 	Window int  `toml:"window"` // W, positions: the start symbol and the W−1 symbols a prediction may depend on
@@ -18,6 +18,7 @@ type Config struct {
 	// What the parts are; see form.go for the formulas.
 	Attention   string  `toml:"attention"`    // "softmax", "symmetric", "gaussian", "bilinear", "linear", "epanechnikov", "uniform", "lag"
 	KeyWidth    int     `toml:"key_width"`    // K, width of a head's queries and keys: the rank of their product; 0 is width/heads
+	Values      string  `toml:"values"`       // "learned"; "one-hot": a last head averages the next symbols themselves, see onehot.go
 	Positions   string  `toml:"positions"`    // "learned", "none", "sinusoidal", "alibi", "rotary", "relative"
 	FeedForward float64 `toml:"feed_forward"` // width of the feed-forward part over the model's; 0 leaves it out
 	Activation  string  `toml:"activation"`   // "gelu", "relu", "swiglu"
@@ -62,7 +63,7 @@ type Config struct {
 func Default() predictors.Config {
 	return &Config{
 		Layers: 2, Heads: 2, Width: 64, Window: 64, Tied: true, Stride: 32,
-		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
+		Attention: "softmax", Values: "learned", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500, CheckpointEvery: 1000,
 		OnlineRate: 1e-3,
@@ -73,7 +74,7 @@ func Default() predictors.Config {
 func Tiny() predictors.Config {
 	return &Config{
 		Layers: 1, Heads: 2, Width: 16, Window: 16, Tied: true, Stride: 8,
-		Attention: "softmax", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
+		Attention: "softmax", Values: "learned", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
 		OnlineRate: 1e-3,
@@ -88,12 +89,16 @@ const (
 // check refuses what is out of range. NaN fails every comparison, so each is
 // written to say what is wanted.
 func (c *Config) check() error {
+	fewest := 1
+	if c.Values == "one-hot" {
+		fewest = 0
+	}
 	for _, r := range []struct {
 		key       string
 		got       int
 		low, high int
 	}{
-		{"layers", c.Layers, 1, 1024},
+		{"layers", c.Layers, fewest, 1024},
 		{"width", c.Width, 1, maxSize},
 		{"heads", c.Heads, 1, max(c.Width, 1)},
 		{"window", c.Window, 1, maxSize},
@@ -182,5 +187,9 @@ func (c *Config) numbers(A int) float64 {
 	C, F := float64(d.C), c.FeedForward*float64(d.C)
 	params := L*C*(float64(d.proj)+C+3*F) + (float64(A)+W)*C
 	row := float64(d.row) + 7*C + 4*F + 2*float64(d.H)*W
-	return params*(4+shards) + B*W*(L*row+float64(A))
+	head := float64(A)
+	if d.oneHot {
+		head += 2*float64(A) + W + 4*float64(d.mixK)
+	}
+	return params*(4+shards) + B*W*(L*row+head)
 }

@@ -15,8 +15,9 @@ var variants = []struct {
 	name string
 	set  func(c *transformer.Config)
 }{
-	{"rotary-gaussian-rms-swiglu", func(c *transformer.Config) {
+	{"rotary-gaussian-rms-swiglu-one-hot", func(c *transformer.Config) {
 		c.Positions, c.Attention, c.Norm, c.Activation, c.Biases = "rotary", "gaussian", "rms", "swiglu", false
+		c.Values = "one-hot"
 	}},
 	{"post-relu-dropout-top", func(c *transformer.Config) {
 		c.NormAt, c.Activation, c.Dropout, c.Top, c.Positions = "post", "relu", 0.1, 3, "alibi"

@@ -20,6 +20,7 @@ type form struct {
 	drop       byte // of 256 components, how many are dropped in training
 	top        int  // attention weights kept at evaluation; 0 keeps all
 	recurrence recurrence
+	oneHot     bool // a last head's values are the next symbols
 }
 
 // A kernel turns a query and the keys it may see into weights that sum to
@@ -113,6 +114,7 @@ func (c *Config) form() (f form, err error) {
 		norm:       norm(choose("norm", c.Norm, normNames)),
 		place:      place(choose("norm_at", c.NormAt, placeNames)),
 		recurrence: recurrence(choose("recurrent", c.Recurrent, recurrenceNames)),
+		oneHot:     choose("values", c.Values, []string{"learned", "one-hot"}) == 1,
 		drop:       byte(c.Dropout*256 + 0.5),
 	}
 	if err != nil {
@@ -129,6 +131,8 @@ func (c *Config) form() (f form, err error) {
 		err = fmt.Errorf("transformer: recurrent = %q with attention = %q, want \"linear\": no other kernel is a product of features", c.Recurrent, c.Attention)
 	case f.recurrence != parallel && f.top > 0:
 		err = fmt.Errorf("transformer: top = %d with recurrent = %q: there are no weights to choose from", f.top, c.Recurrent)
+	case f.recurrence != parallel && f.oneHot:
+		err = fmt.Errorf("transformer: recurrent = %q with values = \"one-hot\": that head looks back at keys, which no recurrence keeps", c.Recurrent)
 	case f.recurrence == endless && f.positions != noPositions:
 		err = fmt.Errorf("transformer: recurrent = %q with positions = %q, want \"none\": there is no window to have places in", c.Recurrent, c.Positions)
 	}

@@ -45,6 +45,7 @@ type dims struct {
 	form
 	layout
 	turns []float32 // of rotary positions
+	mixK  int       // width of the keys of the head with one-hot values; 0 if there is none
 }
 
 // A layout says what is where in a row of queries, keys and values, which for
@@ -64,6 +65,9 @@ func (c *Config) dims(A int, f form) dims {
 		d.K = d.D
 	}
 	all := d.H * d.K
+	if f.oneHot {
+		d.mixK = all
+	}
 	switch {
 	case !f.kernel.content():
 		d.layout = layout{proj: d.C, row: d.C}
@@ -94,9 +98,13 @@ type weights struct {
 	tok    []float32 // [A+1,C]; row A is the start symbol
 	pos    []float32 // [W,C], of positions that are added
 	head   []float32 // [A,C]; the first A rows of tok if tied
+	mixQ   []float32 // [C,mixK] of the head with one-hot values
+	mixK   []float32 // [C,mixK]
 	layers []layer
 	gain   []float32 // [C], of the last norm
 	bias   []float32 // [C]
+
+	sentinel []float32 // [mixK]
 }
 
 type layer struct {
@@ -134,12 +142,14 @@ func (d dims) view(take func(n int) []float32) (w *weights, matrices int) {
 	if w.head = w.tok; !d.tied {
 		w.head = matrix(d.A, C)
 	}
+	w.mixQ, w.mixK = matrix(C, d.mixK), matrix(C, d.mixK)
 	for l := range w.layers {
 		d.viewVectors(&w.layers[l], take)
 	}
 	if d.place == pre {
 		w.gain, w.bias = d.viewNorm(take)
 	}
+	w.sentinel = take(d.mixK)
 	return w, matrices
 }
 
@@ -266,6 +276,8 @@ func (m *model) initialize(seed uint64) {
 	if m.positions == learnedPositions {
 		m.sinusoids(m.w.pos)
 	}
+	normal(m.w.mixQ, 1/math.Sqrt(float64(m.C)))
+	normal(m.w.mixK, 1/math.Sqrt(float64(m.C)))
 	one(m.w.gain)
 	for l := range m.w.layers {
 		y := &m.w.layers[l]
@@ -318,6 +330,12 @@ type activations struct {
 	f      []float32 // [M,C] its result
 	part   []float32 // [M,C] a part's result before some of it is dropped
 	logits []float32 // [M,A]
+	mixQ   []float32 // [M,mixK] queries of the head with one-hot values
+	mixK   []float32 // [M,mixK]
+	mixW   []float32 // [M,W] its weights
+	mix0   []float32 // [M] that of the sentinel
+	mixQ0  []float32 // [M,A] what is fallen back on
+	mixP   []float32 // [M,A] what is predicted
 	noise  uint64    // what is dropped depends on it; 0 drops nothing
 }
 
@@ -370,6 +388,13 @@ func (d dims) carve(a *activations, M, segs, att, logits int, kept bool, take fu
 		a.part = take(M * C)
 	}
 	a.logits = take(logits * d.A)
+	switch {
+	case d.oneHot && kept:
+		a.mixQ, a.mixK, a.mixW, a.mix0 = take(M*d.mixK), take(M*d.mixK), take(M*d.W), take(M)
+		a.mixQ0, a.mixP = take(M*d.A), take(M*d.A)
+	case d.oneHot: // scoring takes one row at a time
+		a.mixQ, a.mixW = take(d.mixK), take(d.W)
+	}
 }
 
 // A segment is one window among the rows of a batch: rows row to row+n−1 are
@@ -393,6 +418,9 @@ func (d dims) forward(w *weights, a *activations, segs []segment, ids []int32) {
 	}
 	d.lastNorm(w, a, M)
 	d.unembed(a.logits, a.f, w, M)
+	if d.oneHot {
+		d.mix(w, a, segs, ids)
+	}
 }
 
 // lastNorm sets f to what the output head reads.
@@ -413,6 +441,9 @@ type gradients struct {
 	h    []float32 // [M,hidden]
 	g    []float32 // [M,F] of what the activation gave
 	p    []float32 // [strip,W] of attention weights
+	mixQ []float32 // [M,mixK] of the head with one-hot values
+	mixK []float32 // [M,mixK]
+	mixS []float32 // [W,W] of its scores
 }
 
 func (d dims) newGradients(M int) *gradients {
@@ -425,6 +456,9 @@ func (d dims) newGradients(M int) *gradients {
 	if s.part = s.x; d.drop > 0 {
 		s.part = take(M * d.C)
 	}
+	if d.oneHot {
+		s.mixQ, s.mixK, s.mixS = make([]float32, M*d.mixK), make([]float32, M*d.mixK), make([]float32, d.W*d.W)
+	}
 	return s
 }
 
@@ -432,7 +466,13 @@ func (d dims) newGradients(M int) *gradients {
 // with respect to the logits in a.logits: forward's steps in reverse.
 func (d dims) backward(dw, w *weights, a *activations, s *gradients, segs []segment, ids []int32) {
 	M := len(ids)
+	if d.oneHot {
+		d.mixBack(dw, w, a, s, segs, ids)
+	}
 	d.unembedBack(s.c, dw, a.logits, a.f, w, M)
+	if d.oneHot {
+		d.mixRead(s.c, dw, w, a, s, M)
+	}
 	if d.place == pre {
 		clear(s.x[:M*d.C])
 		d.normalizeBack(s.x, dw.gain, dw.bias, s.c, a.n, a.r[:M], w.gain)

@@ -119,6 +119,9 @@ func (p *Transformer) refresh() {
 	}
 	m := p.run()
 	p.unembed(p.acts.logits, p.acts.f[(m-1)*p.C:], p.w, 1)
+	if p.oneHot {
+		p.mixNext(p.acts.logits[:p.A], p.acts.f[(m-1)*p.C:], p.done-1)
+	}
 	probabilities(p.probs, p.acts.logits[:p.A])
 	p.fresh = true
 }
@@ -149,7 +152,11 @@ func (p *Transformer) scoreRows(bits []float64, top []predictors.Symbol, xs []pr
 		if r%step == 0 {
 			p.unembed(logits, f[r*p.C:], p.w, min(step, n-r))
 		}
-		probabilities(p.probs, logits[r%step*p.A:][:p.A])
+		row := logits[r%step*p.A:][:p.A]
+		if p.oneHot {
+			p.mixNext(row, f[r*p.C:], p.done-n+r)
+		}
+		probabilities(p.probs, row)
 		p.price(bits, top, xs, i+r)
 	}
 }
@@ -183,6 +190,9 @@ func (p *Transformer) run() (m int) {
 		p.feedForward(y, b, p.acts, l, m)
 	}
 	p.lastNorm(p.w, p.acts, m)
+	if p.oneHot {
+		p.mixPut(p.done, m)
+	}
 	p.done = len(p.ids)
 	return m
 }
@@ -220,7 +230,8 @@ func (p *Transformer) Fork() predictors.Predictor {
 	return f
 }
 
-// A cache holds keys and values, in each of L layers [room,keys] and [room,C];
+// A cache holds keys and values, in each of L layers [room,keys] and [room,C],
+// and behind them the keys of a head with one-hot values, [room,mixK];
 // or, of a recurrence, each layer's state, and has no room.
 type cache struct {
 	kv   []float32
@@ -244,13 +255,14 @@ func (c *cache) resize(d dims, used, room int) cache {
 		copy(to.kv, c.kv)
 		return to
 	}
-	to := cache{kv: make([]float32, d.L*room*(d.keys+d.C)), room: room}
+	to := cache{kv: make([]float32, room*(d.L*(d.keys+d.C)+d.mixK)), room: room}
 	for l := range d.L {
 		k, v := c.layer(d, l)
 		newK, newV := to.layer(d, l)
 		copy(newK, k[:used*d.keys])
 		copy(newV, v[:used*d.C])
 	}
+	copy(to.mix(d), c.mix(d)[:used*d.mixK])
 	return to
 }
 
@@ -273,6 +285,9 @@ func (c *cache) layer(d dims, l int) (k, v []float32) {
 	kv := c.kv[l*n : (l+1)*n]
 	return kv[:c.room*d.keys], kv[c.room*d.keys:]
 }
+
+// mix returns the keys of the head with one-hot values.
+func (c *cache) mix(d dims) []float32 { return c.kv[c.room*d.L*(d.keys+d.C):] }
 
 // put stores the keys and values in qkv [m,row] from position first on.
 func (c *cache) put(d dims, k, v, qkv []float32, first, m int) {

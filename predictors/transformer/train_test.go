@@ -441,6 +441,11 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.Beta2 = 1 }, "transformer: beta2 = 1, want ≥ 0 and < 1"},
 		{func(c *Config) { c.WeightDecay = -1 }, "transformer: weight_decay = -1, want ≥ 0 and < 1/learning_rate"},
 		{func(c *Config) { c.Clip = 0 }, "transformer: clip = 0, want > 0"},
+		{func(c *Config) { c.Values = "one" }, `transformer: values = "one", want one of learned, one-hot`},
+		{func(c *Config) {
+			c.Values, c.Attention, c.Positions, c.Recurrent = "one-hot", "linear", "none", "window"
+		},
+			`transformer: recurrent = "window" with values = "one-hot": that head looks back at keys, which no recurrence keeps`},
 		{func(c *Config) { c.TrainWindow = 17 }, "transformer: train_window = 17, want 0 to 16"},
 		{func(c *Config) { c.Accumulate = -1 }, "transformer: accumulate = -1, want 0 to 1048576"},
 		{func(c *Config) { c.Patience = -1 }, "transformer: patience = -1, want 0 to 1073741824"},

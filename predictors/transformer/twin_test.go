@@ -18,6 +18,9 @@ type twin struct {
 	layers   []twinLayer
 	gain     []float64
 	bias     []float64
+	mixQ     [][]float64 // of the head with one-hot values
+	mixK     [][]float64
+	sentinel []float64
 }
 
 type twinLayer struct {
@@ -91,6 +94,11 @@ func newTwin(m *model) (*twin, []pair) {
 	}
 	t.gain = vector("gain", func(w *weights) []float32 { return w.gain })
 	t.bias = vector("bias", func(w *weights) []float32 { return w.bias })
+	if m.cfg.Values == "one-hot" {
+		t.mixQ = matrix("mixQ", len(m.w.mixQ)/C, func(w *weights) []float32 { return w.mixQ })
+		t.mixK = matrix("mixK", len(m.w.mixK)/C, func(w *weights) []float32 { return w.mixK })
+		t.sentinel = vector("sentinel", func(w *weights) []float32 { return w.sentinel })
+	}
 	return t, pairs
 }
 
@@ -119,17 +127,43 @@ func (t *twin) logits(ids []int32) [][]float64 {
 		}
 	}
 	var out [][]float64
-	for _, row := range x {
+	for i, row := range x {
 		if t.cfg.NormAt != "post" {
 			row = t.norm(row, t.gain, t.bias)
 		}
+		x[i] = row
 		var z []float64
 		for _, u := range t.head {
 			z = append(z, inner(row, u))
 		}
+		if t.cfg.Values == "one-hot" {
+			z = t.mixed(z, x[:i+1], ids)
+		}
 		out = append(out, z)
 	}
 	return out
+}
+
+// mixed is log P of the head with one-hot values behind the last of f.
+func (t *twin) mixed(z []float64, f [][]float64, ids []int32) []float64 {
+	scale := math.Sqrt(float64(len(t.sentinel)))
+	q := times(f[len(f)-1], t.mixQ)
+	weights := []float64{inner(q, t.sentinel) / scale}
+	for _, row := range f[:len(f)-1] {
+		weights = append(weights, inner(q, times(row, t.mixK))/scale)
+	}
+	weights = softmax64(weights)
+	p := softmax64(z)
+	for y := range p {
+		p[y] *= weights[0]
+	}
+	for j, w := range weights[1:] {
+		p[ids[j+1]] += w
+	}
+	for y := range p {
+		p[y] = math.Log(p[y])
+	}
+	return p
 }
 
 // place is what the position adds to the embedding.
@@ -405,6 +439,11 @@ func variants() (out []shape) {
 	}
 	add(func(c *Config) { c.Biases = false })
 	add(func(c *Config) { c.Biases, c.Norm, c.NormAt, c.FeedForward = false, "layer", "post", 0 })
+	oneHot := func(c *Config) { c.Values = "one-hot" }
+	add(oneHot)
+	add(oneHot, func(c *Config) { c.Layers, c.Tied, c.Norm, c.KeyWidth = 0, false, "none", 3 }, positions("none"))
+	add(oneHot, func(c *Config) { c.Layers, c.Window, c.NormAt = 0, strip+4, "post" })
+	out[len(out)-1].lengths = []int{strip + 3, 1}
 	long := func(c *Config) { c.Window, c.Layers = strip+4, 1 }
 	for _, k := range []string{"gaussian", "linear", "epanechnikov", "lag", "uniform", "symmetric"} {
 		add(attention(k), long)
