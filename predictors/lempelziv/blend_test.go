@@ -281,11 +281,15 @@ func counted(l *listing) map[string]uint32 {
 }
 
 func TestGradientOfTuning(t *testing.T) {
-	for _, r := range []string{"discount", "mix"} {
+	for _, r := range []string{"discount", "mix", "discount, cut", "mix, cut"} {
+		r, cut, _ := strings.Cut(r, ", ")
 		p := blendWith(t, 6, func(c *BlendConfig) { c.Rule = r })
 		rng := rand.New(rand.NewPCG(5, 5))
 		for _, x := range noise(rng, 6, 800) {
 			p.Learn(x)
+		}
+		if cut != "" {
+			cutSome(p, rng)
 		}
 		b := p.blends[0]
 		w := newWalk(p.trees[0], p.c.Depth)
@@ -319,6 +323,47 @@ func TestGradientOfTuning(t *testing.T) {
 			u.v[i] = v
 			if want := (up - down) / (2 * h); math.Abs(g-want) > 1e-5*(1+math.Abs(want)) {
 				t.Errorf("%s: gradient %d is %v, by differences %v", r, i, g, want)
+			}
+		}
+	}
+}
+
+// cutSome says of the families of p's tree that children were cut away.
+func cutSome(p *blend, rng *rand.Rand) {
+	p.settle()
+	p.Reset()
+	tree := p.trees[0].trie
+	for i := range uint32(tree.n) {
+		if lo, hi := tree.family(i); lo < hi {
+			tree.cut = append(tree.cut, uint8(rng.IntN(4)))
+		}
+	}
+	tree.keepFans()
+}
+
+// The share of children cut away is the shorter contexts', and nobody's lost.
+func TestCutTreesSumToOne(t *testing.T) {
+	for _, r := range ruleNames {
+		p := blendWith(t, 6, func(c *BlendConfig) { c.Rule = r })
+		rng := rand.New(rand.NewPCG(5, 6))
+		for _, x := range noise(rng, 6, 800) {
+			p.Learn(x)
+		}
+		cutSome(p, rng)
+		q := make([]float64, 6)
+		for i, x := range noise(rng, 6, 400) {
+			p.Predict(q)
+			sum := 0.0
+			for _, v := range q {
+				sum += v
+			}
+			if math.Abs(sum-1) > 1e-12 || math.Abs(p.Prob(x)-q[x]) > 1e-12 {
+				t.Fatalf("%s: after %d symbols probabilities sum to %v, and P(%d) is %v or %v", r, i, sum, x, q[x], p.Prob(x))
+			}
+			if i < 200 {
+				p.Observe(x)
+			} else {
+				p.Learn(x)
 			}
 		}
 	}

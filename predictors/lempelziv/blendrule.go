@@ -53,8 +53,18 @@ func newBlending(r rule, a, depth int, gamma float64) *blending {
 }
 
 // weigh returns what the node of depth j gives: symbol x of count n gets
-// scale·(n − D(n)), and the shorter contexts escape.
+// scale·(n − D(n)), and the shorter contexts escape, the share of children cut
+// away among it.
 func (b *blending) weigh(w *walk, j int, f *fan) (scale, escape float64) {
+	scale, escape = b.divide(w, j, f)
+	if f.cut > 0 {
+		escape += scale * float64(f.cut) * (1 - b.taken(j, 1))
+	}
+	return scale, escape
+}
+
+// divide is weigh with the share of children cut away still theirs.
+func (b *blending) divide(w *walk, j int, f *fan) (scale, escape float64) {
 	total := float64(f.total)
 	switch b.rule {
 	case ruleLongest:

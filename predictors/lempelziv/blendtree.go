@@ -102,11 +102,7 @@ func (t *growingTree) fanOf(p place) fan {
 	}
 	var f fan
 	t.each(p, func(_, n uint32) { f.add(n) })
-	if len(t.cut) > 0 && p.lo < p.hi {
-		n := t.cut[t.rank(p.node)]
-		f.once += uint32(n)
-		f.total += uint64(n)
-	}
+	t.addCut(&f, p.node, p.lo, p.hi)
 	return f
 }
 

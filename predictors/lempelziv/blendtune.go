@@ -14,6 +14,7 @@ import (
 //
 // goes down by Adam (Kingma & Ba 2015) on small batches, with gradients from
 // the recursion p_j = (1 − ε_j) q_j + ε_j p_{j−1}, ∂P/∂p_{j−1} = ε_j ∂P/∂p_j.
+// Where children were cut away, their part of q_j goes to p_{j−1} too.
 const (
 	tuneSymbols = 200_000 // at most so many are met, evenly spread
 	tunePasses  = 15      // over them
@@ -96,6 +97,7 @@ type tuner struct {
 type row struct {
 	q, escape, plain, below float64 // q_j, ε_j, ε_j before its bias, p_{j−1}
 	total, free             float64
+	cut                     float64 // of q_j, what p_{j−1} has a share in
 }
 
 func newTuner(b *blending) *tuner {
@@ -143,6 +145,8 @@ func (t *tuner) forward(met []encounter) float64 {
 		if e.n > 0 {
 			r.q = (float64(e.n) - d.by(e.n)) / (r.total - r.free)
 		}
+		r.cut = float64(e.fan.cut) * (1 - d.d[1]) / (r.total - r.free)
+		r.q += r.cut * p
 		p = (1-r.escape)*r.q + r.escape*p
 		t.rows = append(t.rows, r)
 	}
@@ -172,9 +176,12 @@ func (t *tuner) backward(met []encounter, p float64) {
 			if e.n > 0 && int(min(e.n, 3)) == k {
 				toD -= toQ / (r.total - r.free)
 			}
+			if k == 1 {
+				toD -= toQ * float64(e.fan.cut) * r.below / (r.total - r.free)
+			}
 			grad[k] += toD * d[k] * (1 - d[k]/float64(k))
 		}
-		g *= r.escape
+		g *= r.escape + (1-r.escape)*r.cut
 	}
 }
 

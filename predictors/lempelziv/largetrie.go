@@ -31,10 +31,12 @@ type trie struct {
 }
 
 // A fan sums up a family: what its counts add up to, and how many of them are
-// 1, 2 and more.
+// 1, 2 and more. Of those that are 1, cut are of children cut away: they say how
+// often something new came, but nobody has their share of the prediction, so
+// that it is the shorter contexts'.
 type fan struct {
-	total             uint64
-	once, twice, more uint32
+	total                  uint64
+	once, twice, more, cut uint32
 }
 
 // fansKept is how many of n nodes have their fans kept: the root, its children
@@ -146,12 +148,19 @@ func (t *trie) sum(parent, lo, hi uint32) fan {
 	for c := lo; c < hi; c++ {
 		f.add(t.counts.at(c))
 	}
-	if len(t.cut) > 0 && lo < hi {
-		n := t.cut[t.rank(parent)]
-		f.once += uint32(n)
-		f.total += uint64(n)
-	}
+	t.addCut(&f, parent, lo, hi)
 	return f
+}
+
+// addCut counts the children cut from a family.
+func (t *trie) addCut(f *fan, parent, lo, hi uint32) {
+	if len(t.cut) == 0 || lo == hi {
+		return
+	}
+	n := uint32(t.cut[t.rank(parent)])
+	f.once += n
+	f.cut += n
+	f.total += uint64(n)
 }
 
 // keepFans lays up the first nodes' fans.
