@@ -19,23 +19,24 @@
 //	a phrase from every symbol, discounts                2.263    2.163   2.387
 //	counting novelties only, Witten-Bell                 2.511    2.331   2.586
 //	counting novelties only, discounts                   2.164    1.993   2.162
-//	and biases mixed into the escapes                    2.159    1.991   @mixgo
-//	and two nodes a phrase                               2.146    1.965   @g2go
-//	and four                                             2.142    1.949   @g4go
+//	and biases mixed into the escapes                    2.151    1.985   2.154
+//	and two nodes a phrase                               2.139    1.960   2.137
+//	and four                                             2.134    1.944       –
 //
-// So blending the suffixes at all is worth most, a bit and more; then knowing
-// each suffix from its own phrases and not from where an earlier parse happened
-// to cut, a third of a bit; then counting in a short context only what a longer
-// one did not foresee, which a tenth to a sixth of a bit shows; the smoothing
-// rule, two tenths to a third. To choose the escapes by more than counts,
-// mixing, adds 0.003 to 0.005: what is left there is small. Growing faster than
-// Lempel & Ziv adds 0.01 to 0.04, at twice and four times the nodes.
+// So blending the suffixes at all is worth most, 0.7 to 1 bit; then the rule by
+// which they are blended, 0.2 to 0.4; then knowing each suffix from a phrase of
+// its own and not from where an earlier parse happened to cut, and counting in a
+// short context only what a longer one did not foresee, 0.1 to 0.2 each (with
+// discounts: Witten & Bell's rule takes more counts for surer ones and spoils
+// the former). Choosing escapes by more than counts, mixing, adds 0.008 to
+// 0.013: what is left there is small. Growing faster than Lempel & Ziv adds
+// 0.01 to 0.03, at twice the nodes.
 //
 // # Growth
 //
 // Learning n symbols of enwik7 (frozen, bits on its last 10⁶ bytes; grow = 1
 // and 2 with a phrase from every symbol, LZ78's tree with all suffixes and
-// discounts):
+// discounts; biases less held back than now, which is worth 0.005 at the end):
 //
 //	    n   nodes, LZ78    bits   nodes, grow 1   nodes, grow 2    bits
 //	  10⁵        22,900   3.401          99,600         196,000   2.908
@@ -45,7 +46,8 @@
 //	9·10⁶     1,220,000   2.334       8,430,000      16,280,000   1.965
 //
 // and of 10⁸ bytes of program source, LZ78's tree: 1.26·10⁶ nodes at 10⁷ and
-// 9.4·10⁶ at 10⁸. Fitted to the first table by least squares of logarithms,
+// 9.4·10⁶ at 10⁸; with a phrase from every symbol 7.8·10⁶ and
+// 63·10⁶. Fitted to the first table by least squares of logarithms,
 //
 //	LZ78    0.85 n^0.884        grow 1    1.14 n^0.988        grow 2    2.37 n^0.983
 //
@@ -64,15 +66,14 @@
 //   - Growing: a node under growth takes 22 to 42 bytes of edges, 6 of listing
 //     and 4 of suffix link. A shard of 10⁹ symbols takes 30 to 50 GB and, at
 //     the measured 2 to 4 MB/s a core, 4 to 8 minutes a 10⁹; 1,000 shards are
-//     70 to 140 core-hours: 32 machines of 64 GB with two cores busy do them in
+//     70 to 140 core-hours: 32 machines of 128 GB with two cores busy do them in
 //     two hours. (LZ78's parse goes 15 MB/s: 19 core-hours.)
 //   - Merging: shards' listings sorted breadth first merge as streams, 10 TB
 //     once through a disk at 1 GB/s on each of 32 machines: 5 minutes a pass
-//     and a pass for each doubling, so an hour. Merging costs quality: with 2
-//     shards the tree lacks what a string seen once in each would have grown,
-//     0.02 bit on tinyshakespeare, 0.03 with 4; mixing the trees costs 0.005 and
-//     0.011 but as many times the work a symbol. Growing by 3 or 4 nodes and
-//     cutting back makes up for it.
+//     and a pass for each doubling, so an hour. Merging costs little: with 2
+//     shards 0.004 bit on tinyshakespeare and 0.002 on enwik7, since the tree
+//     lacks what a string seen once in each would have grown; mixing the trees
+//     costs 0.017 and 0.028. Growing by three nodes makes up for it.
 //   - At rest: node numbers have 32 bits, so the tree is cut by the first two
 //     symbols into subtrees of 4·10⁹ nodes, 10 GB each; all suffixes of a past
 //     lie in up to depth of them. 200 files on 8 machines with 256 GB, mapped
@@ -80,5 +81,5 @@
 //     one round of them at once.
 //   - A budget in its place: with max_bytes = 64 GB a single machine keeps the
 //     2.7·10¹⁰ nodes that came most often. On tinyshakespeare a tree of grow 4
-//     cut to a tenth (2 MB of 21) loses 0.01 to 0.02 bit.
+//     cut to a sixth of its nodes (2 MB) loses 0.013 bit.
 package lempelziv
