@@ -97,3 +97,7 @@ type Filter interface {
 	// PredictAhead sets p[y] = P(x_{t+k} = y | x_{≤t}), k ≥ 1.
 	PredictAhead(p []float64, k int)
 }
+
+// A Believer is a Filter that shows its belief: Belief appends the law of the
+// process's states given the symbols observed to b.
+type Believer interface{ Belief(b []float64) []float64 }

@@ -542,6 +542,16 @@ func (f *hmmFilter) Fork() Filter {
 	return c
 }
 
+// Belief implements Believer.
+func (f *hmmFilter) Belief(b []float64) []float64 {
+	n := len(b)
+	b = append(b, make([]float64, f.h.n)...)
+	for k, i := range f.now.at {
+		b[n+int(i)] = f.now.w[k]
+	}
+	return b
+}
+
 // State appends an encoding of the belief to b: filters of one process with
 // equal encodings predict alike forever (see predictors.Stater). Beliefs that
 // were reached by different sums may differ in their last bits or their order,

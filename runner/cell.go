@@ -286,6 +286,9 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, predictors.AheadOptions{
 			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}))
 	}
+	if _, shows := p.(predictors.Hidden); shows {
+		ms = append(ms, metrics.NewProbe(c, j.Protocol))
+	}
 	scoring, err := metrics.Walk(ctx, p, c, j.Protocol, ms, func(done, total int64) {
 		report(predictors.Progress{Stage: "score", Done: done, Total: total})
 	})

@@ -35,6 +35,7 @@ type Transformer struct {
 	// The distribution after ids, if fresh.
 	probs []float64
 	fresh bool
+	last  []float32 // [C] what the output head read for it
 
 	acts *activations // scratch, nil until needed
 	rows int          // how many it has
@@ -44,7 +45,7 @@ type Transformer struct {
 const headRows = 32
 
 func newTransformer(m *model, seed uint64) *Transformer {
-	p := &Transformer{model: m, seed: seed, ids: make([]int32, 0, m.W), probs: make([]float64, m.A)}
+	p := &Transformer{model: m, seed: seed, ids: make([]int32, 0, m.W), probs: make([]float64, m.A), last: make([]float32, m.C)}
 	p.cache = p.cache.resize(m.dims, 0, m.W)
 	p.room(m.W - m.cfg.Stride + 1)
 	p.Reset()
@@ -123,7 +124,17 @@ func (p *Transformer) refresh() {
 		p.mixNext(p.acts.logits[:p.A], p.acts.f[(m-1)*p.C:], p.done-1)
 	}
 	probabilities(p.probs, p.acts.logits[:p.A])
+	copy(p.last, p.acts.f[(m-1)*p.C:m*p.C])
 	p.fresh = true
+}
+
+// Hidden shows what the output head reads for the present prediction.
+func (p *Transformer) Hidden(h []float64) []float64 {
+	p.refresh()
+	for _, v := range p.last {
+		h = append(h, float64(v))
+	}
+	return h
 }
 
 // Score runs all positions that a window has room for in one pass.
@@ -227,6 +238,7 @@ func (p *Transformer) Fork() predictors.Predictor {
 	f.ids = append(make([]int32, 0, p.W), p.ids...)
 	f.cache = p.cache.resize(p.dims, p.done, min(p.W, len(p.ids)+ahead))
 	f.probs = append(make([]float64, 0, p.A), p.probs...)
+	f.last = append(make([]float32, 0, p.C), p.last...)
 	return f
 }
 

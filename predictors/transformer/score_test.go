@@ -284,3 +284,34 @@ func TestMisuse(t *testing.T) {
 	s := scoringShapes[0]
 	newTransformer(newModel(s.cfg, s.A), 0).Observe(predictors.Symbol(s.A))
 }
+
+// TestHidden: the prediction is the softmax of the hidden state's product with
+// the head, for a fork too.
+func TestHidden(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 12))
+	s := scoringShapes[0]
+	p := newTransformer(randomModel(s.cfg, s.A, rng), 0)
+	probs := make([]float64, s.A)
+	for _, x := range randomSymbols(30, s.A, rng) {
+		p.Observe(x)
+		f := p.Fork().(*Transformer)
+		h := f.Hidden([]float64{7})
+		if len(h) != 1+p.C || !slices.Equal(h[1:], p.Hidden(nil)) {
+			t.Fatalf("hidden state of a fork = %v, want %v", h[1:], p.Hidden(nil))
+		}
+		var logits []float64
+		for y := range s.A {
+			sum := 0.0
+			for i, v := range h[1:] {
+				sum += v * float64(p.w.head[y*p.C+i])
+			}
+			logits = append(logits, sum)
+		}
+		p.Predict(probs)
+		for y, want := range softmax64(logits) {
+			if math.Abs(probs[y]-want) > 1e-5 {
+				t.Fatalf("P(%d) = %v, want %v from the hidden state", y, probs[y], want)
+			}
+		}
+	}
+}

@@ -83,6 +83,7 @@ var Kinds = []Info{
 	{"n_eff", "positions", "", "(Σw)²/Σw², the effective number of past positions a prediction averages, in the mean over the evaluation points", false},
 	{"n_eff_geometric", "positions", "", "the geometric mean of n_eff where it is above 0: the usual point, where the mean is the frequent context's", false},
 	{"fallback", "share", "", "share of the prediction that no past position in context has, but a prior or a law that ignores the context", false},
+	{"belief_r2", "share", "higher", "share of the exact Bayes filter's belief, over its mean, that a linear map of the predictor's hidden state gives", false},
 	{"train_ops", "operations", "lower", "of training, as the predictor counts them (predictors.OpCounter)", false},
 	{"ops_per_symbol", "operations", "lower", "of predicting and observing one symbol, as the predictor estimates them", false},
 	{"optimum_law", "bits/symbol", "", "expected loss of the best predictor k steps ahead, from the law of the source", false},
