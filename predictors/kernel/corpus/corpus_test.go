@@ -84,7 +84,7 @@ func definition(p *Smoother, docs [][]Symbol, walked []Symbol, k int) (q []float
 	sums, all := make([]float64, p.a), 0.0
 	for i, d := range d2 {
 		w := 0.0
-		if d <= last {
+		if d <= last && d <= reach(c.Kernel, c.Cut)*h2*(1+1e-6) {
 			w = kernelByDefinition(c.Kernel, d, h2)
 		}
 		if c.Tau > 0 {
@@ -266,7 +266,6 @@ func TestEqualsDefinition(t *testing.T) {
 			a := 4
 			docs := noise(rng, a, 400, 3, 2, 90, 1)
 			c := tiny(change)
-			c.Cut = 30 // what is cut is not in the definition
 			p := fit(t, c, a, docs...)
 			k := 1
 			if len(c.Direct) > 0 {
@@ -420,7 +419,7 @@ func TestCopiedLag(t *testing.T) {
 		}
 	}
 	c := DefaultConfig().(*Config)
-	c.Lags, c.Backoff, c.Queries = 16, 2, 2000
+	c.Lags, c.Backoff, c.Queries = 16, 2, 1000
 	p := fit(t, c, 2, xs[:38_000])
 	d := p.Describe()
 	for j := 1; j < 16; j++ {
