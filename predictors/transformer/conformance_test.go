@@ -33,6 +33,7 @@ func TestConformance(t *testing.T) {
 			tiny := func() predictors.Config {
 				c := transformer.Tiny().(*transformer.Config)
 				v.set(c)
+				c.Steps, c.ValidEvery = 30, 10 // half of what the catalogue's has
 				return c
 			}
 			predictortest.Run(t, catalog.Kind{Name: "transformer", Default: transformer.Default, Tiny: tiny, Random: true})

@@ -17,7 +17,7 @@ import (
 //
 // It leaves no rows for predictors that show no hidden state, for processes
 // whose filter shows no belief or one that never moves, and where there are
-// fewer than twice as many points to fit as coefficients.
+// fewer points to fit than states or than twice as many as coefficients.
 type Probe struct {
 	beliefs [][]float64 // of the filter, at each evaluation point
 	hidden  [][]float64 // of the predictor
@@ -39,6 +39,9 @@ func NewProbe(c *corpora.Corpus, o Protocol) *Probe {
 		far = o.Horizons[len(o.Horizons)-1]
 	}
 	points := placePoints(c.Test.Docs, o.Points, far)
+	if states := len(believer.Belief(nil)); (len(points)+1)/2 < states {
+		return b
+	}
 	for i, doc := range c.Test.Docs {
 		f.Reset()
 		if i == 0 && o.Continue && c.Test.Continues {
@@ -112,7 +115,7 @@ func regress(x, y, at *mat.Dense) *mat.Dense {
 	if !svd.Factorize(x, mat.SVDThin) {
 		panic("metrics: a singular value decomposition did not converge")
 	}
-	const negligible = 1e-9 // of the largest singular value
+	const negligible = 1e-6 // of the largest singular value: hidden states may be float32
 	svd.SolveTo(&coefficients, y, svd.Rank(negligible))
 	fitted.Mul(at, &coefficients)
 	return &fitted

@@ -70,6 +70,14 @@ func TestProbe(t *testing.T) {
 	if scores, _ := probe.Rows(); scores != nil {
 		t.Errorf("18 points for 5 coefficients: %v, want no score", scores)
 	}
+	many, err := (&corpora.Copy{Lag: 8, Flip: 0.1, ProcessOptions: corpora.ProcessOptions{Symbols: 5000, Split: corpora.Fractions(0.5, 0, 0.5)}}).
+		Load(context.Background(), corpora.Env{Name: "copy", Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(NewProbe(many, Protocol{Points: 500}).beliefs); n != 0 {
+		t.Errorf("256 states and 250 points to fit: %d beliefs, want none", n)
+	}
 	if scores, _ := NewProbe(corpus(50), few).Rows(); scores != nil {
 		t.Errorf("a text: %v, want no score", scores)
 	}
