@@ -17,8 +17,8 @@ import (
 // text. Not all of them are looked at: contexts lie in the order of their last
 // symbol, then the one before and so on, so that those that end alike are
 // neighbours, and a prediction takes those that share with it the longest
-// ending that at least `candidates` of them do. What weight the others would
-// have had is measured ("recall").
+// ending that at least `candidates` of them do. The others are stood for by a
+// sample; the share of the weight that the candidates have is measured ("recall").
 //
 // A prediction takes m look-ups a candidate, in time some ten times more than
 // `candidates` of them; a training symbol takes 2m+2 bytes.
@@ -52,6 +52,10 @@ type corpusModel struct {
 	shelf      shelf[*head[float32]]
 }
 
+// startNull is the score of falling back that training starts from, between
+// that of a context that shares nothing and one that shares all.
+const startNull = 6
+
 // found is what a sample of the validation part, or of the training part,
 // showed of predictions.
 type found struct {
@@ -71,7 +75,7 @@ type contexts struct {
 func newCorpus(kind string, s shape, candidates, folds, order int, t Training, env predictors.Env) *Corpus {
 	m := &corpusModel{kind: kind, env: env, train: t, candidates: candidates, folds: folds, order: order, shape: s}
 	m.params = newParams[float32](s)
-	m.params.initialize(env.Seed, 1)
+	m.params.initialize(env.Seed, 1, startNull)
 	m.prior = newPrior(nil, env.Alphabet, order)
 	m.contexts.lags = make([][]symbol, s.M)
 	m.shelf.fresh = func() *head[float32] { return newHead[float32](s) }
@@ -141,8 +145,12 @@ func (p *Corpus) refresh() {
 		p.match = min(p.match, none)
 	}
 	p.lower(h, p.probs, p.c)
-	s := p.score(h, p.c, r.low, r.high)
-	p.rests = mix(p.probs, s, p.contexts.next[r.low:r.high], float64(p.params.null[0]))
+	p.outside(h, p.c, r)
+	s := append(p.score(h, p.c, r.low, r.high), h.farScores...)
+	h.s = s[:0]
+	next := append(append(h.next[:0], p.contexts.next[r.low:r.high]...), h.farNext...)
+	h.next = next
+	p.rests = mix(p.probs, s, next, float64(p.params.null[0]))
 	p.shelf.put(h)
 	p.fresh = true
 }
@@ -166,6 +174,41 @@ func (m *corpusModel) score(h *head[float32], c []symbol, low, high int) []float
 		lengths = m.contexts.lengths[low:high]
 	}
 	return h.scores(m.params, c, h.lagView, high-low, 0, lengths)
+}
+
+// sampleOutside is how many of the contexts that are no candidates stand for
+// all of them.
+const sampleOutside = 512
+
+// outside scores contexts at equal steps through those outside r, each for as
+// many as it stands for. Without them a symbol that no candidate has would be
+// left with next to nothing.
+func (m *corpusModel) outside(h *head[float32], c []symbol, r reach) {
+	h.farNext, h.farScores = h.farNext[:0], h.farScores[:0]
+	out := len(m.contexts.next) - (r.high - r.low)
+	if out == 0 {
+		return
+	}
+	if h.far == nil {
+		h.far = make([][]symbol, m.shape.M)
+	}
+	for l := range h.far {
+		h.far[l] = h.far[l][:0]
+	}
+	every := max(1, float64(out)/sampleOutside)
+	for at := every / 2; at < float64(out); at += every {
+		i := int(at)
+		if i >= r.low {
+			i += r.high - r.low
+		}
+		for l := range h.far {
+			h.far[l] = append(h.far[l], m.contexts.lags[l][i])
+		}
+		h.farNext = append(h.farNext, m.contexts.next[i])
+	}
+	for _, v := range h.scores(m.params, c, h.far, len(h.farNext), 0, nil) {
+		h.farScores = append(h.farScores, v+float32(math.Log(every)))
+	}
 }
 
 // A reach is the contexts that share an ending: those from low to before high
@@ -229,7 +272,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	if err := checkSymbols(p.kind, p.shape.A, d); err != nil {
 		return err
 	}
-	p.params.initialize(p.env.Seed, 1)
+	p.params.initialize(p.env.Seed, 1, startNull)
 	p.params.learnVectors(d.Train, p.env.Seed)
 	p.prior = newPrior(d.Train, p.shape.A, p.order)
 	p.chosen, p.found, p.ops = choice{}, found{}, 0

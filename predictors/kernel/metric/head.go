@@ -16,6 +16,12 @@ type head[F smoother.Float] struct {
 	k       []F // [R] a key
 	lagView [][]symbol
 	c       []symbol
+
+	// Of a corpus memory: contexts that stand for others, and all next symbols.
+	far       [][]symbol
+	farNext   []symbol
+	farScores []float32
+	next      []symbol
 }
 
 func newHead[F smoother.Float](s shape) *head[F] {

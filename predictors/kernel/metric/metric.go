@@ -138,7 +138,7 @@ const (
 
 // initialize sets the start. Of "low-rank" it is B ≈ the diagonal β_l: random
 // keys of about unit length, and the same as queries times β_l √r.
-func (p *params[F]) initialize(seed uint64, slope float64) {
+func (p *params[F]) initialize(seed uint64, slope, null float64) {
 	rng := rand.New(rand.NewPCG(seed, 0x6e7472))
 	for l := range p.beta {
 		p.beta[l] = F(math.Log(startBeta) + float64(l)*math.Log(startRho))
@@ -149,7 +149,7 @@ func (p *params[F]) initialize(seed uint64, slope float64) {
 	if p.form == embedded {
 		p.gamma[0] = F(math.Log(startGamma))
 	}
-	p.slope[0] = F(math.Log(slope))
+	p.slope[0], p.null[0] = F(math.Log(slope)), F(null)
 	if p.form != lowRank {
 		return
 	}

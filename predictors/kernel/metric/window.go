@@ -55,7 +55,7 @@ const startDistance = 200
 func newWindow(kind string, s shape, window, order int, t Training, env predictors.Env) *Window {
 	m := &windowModel{kind: kind, env: env, train: t, window: window, order: order, shape: s}
 	m.params = newParams[float32](s)
-	m.params.initialize(env.Seed, 1./startDistance)
+	m.params.initialize(env.Seed, 1./startDistance, 0)
 	m.prior = newPrior(nil, env.Alphabet, order)
 	m.shelf.fresh = func() *head[float32] { return newHead[float32](s) }
 	p := &Window{windowModel: m}
@@ -231,7 +231,7 @@ func (p *Window) begin(d predictors.Data) error {
 	if err := checkSymbols(p.kind, p.shape.A, d); err != nil {
 		return err
 	}
-	p.params.initialize(p.env.Seed, 1./startDistance)
+	p.params.initialize(p.env.Seed, 1./startDistance, 0)
 	p.params.learnVectors(d.Train, p.env.Seed)
 	p.chosen, p.ops = choice{}, 0
 	for order := p.order; ; order-- {
