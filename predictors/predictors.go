@@ -50,6 +50,11 @@ type Tuner interface {
 	Tune(ctx context.Context, d Data, report func(Progress)) error
 }
 
+// A Refitter says whether learning on after Fit makes a better model of all it
+// has learned. Counting does; gradient steps at a constant rate undo what a
+// schedule that ends near 0 has settled.
+type Refitter interface{ Refits() bool }
+
 // A Prober knows the probability of one symbol faster than of all.
 type Prober interface{ Prob(x Symbol) float64 }
 
@@ -92,6 +97,7 @@ type Data struct {
 	Train, Valid [][]Symbol // documents: contexts do not cross them
 	// Refit lets Train have a Learner learn the validation part too, once all
 	// that is tuned on it has been: text next to the test part is worth most.
+	// A Refitter may decline.
 	Refit bool
 	// Budget is what Train may use; nothing is bounded if it is zero.
 	Budget Budget

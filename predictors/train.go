@@ -78,6 +78,9 @@ func (t *training) run(ctx context.Context) error {
 	if t.drawn < t.seen {
 		t.point(t.seen)
 	}
+	if r, ok := t.p.(Refitter); ok && !r.Refits() {
+		return nil
+	}
 	if !t.d.Refit || t.learner == nil || t.spent(1) {
 		return nil
 	}

@@ -47,6 +47,9 @@ func (p *Transformer) Learn(x predictors.Symbol) {
 	p.restart()
 }
 
+// Refits: the weights that did best on the validation part stay as they are.
+func (p *Transformer) Refits() bool { return false }
+
 // learning is the state of learning, made at the first symbol.
 func (p *Transformer) learning() *online {
 	if p.online == nil {

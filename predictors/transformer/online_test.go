@@ -2,7 +2,9 @@ package transformer
 
 import (
 	"bytes"
+	"context"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"horizon/predictors"
@@ -89,5 +91,23 @@ func TestLearnsInBlocks(t *testing.T) {
 	}
 	if same {
 		t.Errorf("weights did not change after %d symbols", p.cfg.OnlineEvery)
+	}
+}
+
+// A refit does not touch it: what its schedule has settled stays.
+func TestDeclinesRefits(t *testing.T) {
+	xs := goldenMean(900, rand.New(rand.NewPCG(5, 6)))
+	d := predictors.Data{Train: [][]predictors.Symbol{xs[:600]}, Valid: [][]predictors.Symbol{xs[600:]}}
+	var got [2][]float32
+	for i := range got {
+		d.Refit = i == 1
+		p := onlineModel(t)
+		if err := predictors.Train(context.Background(), p, d, nil); err != nil {
+			t.Fatal(err)
+		}
+		got[i] = p.params
+	}
+	if !slices.Equal(got[0], got[1]) {
+		t.Error("a refit changed the weights")
 	}
 }
