@@ -38,7 +38,7 @@ func newLagCosts(t *text, cost []float64, sticky bool, limit float64) *lagCosts 
 	l := &lagCosts{t: t, m: len(cost), cost: cost, sticky: sticky}
 	if t.bytes != nil {
 		l.unit = max(min(limit, l.most()), 1e-9) / 230 // with room for what rounding adds
-		for j, c := range cost { // what is computed is what is compared
+		for j, c := range cost {                       // what is computed is what is compared
 			cost[j] = math.Round(min(c/l.unit, 255)) * l.unit
 		}
 	}
