@@ -3,6 +3,7 @@ package lempelziv
 import (
 	"context"
 	"math"
+	"slices"
 
 	"horizon/predictors"
 )
@@ -10,8 +11,10 @@ import (
 // How the parameters of a blending are tuned: on the validation part, its
 // symbols met by the tree as it is, the loss
 //
-//	Σ −ln P(x) + ½ Σ (b/σ)² over the biases
+//	Σ −ln P(x) + ½ Σ ((v − v₀)/σ)² over all parameters v
 //
+// with v₀ where they begin (no bias, usual discounts: where nothing was met
+// that tells, as of counts of 1 in a tree that had these cut, they stay there)
 // goes down by Adam (Kingma & Ba 2015) on small batches, with gradients from
 // the recursion p_j = (1 − ε_j) q_j + ε_j p_{j−1}, ∂P/∂p_{j−1} = ε_j ∂P/∂p_j.
 // Where children were cut away, their part of q_j goes to p_{j−1} too.
@@ -19,7 +22,8 @@ const (
 	tuneSymbols = 200_000 // at most so many are met, evenly spread
 	tunePasses  = 15      // over them
 	tuneRate    = 0.03
-	biasSpread  = 0.2 // σ: best of 0.02 to 0.7 on the second half of validation parts
+	biasSpread  = 0.2 // σ of biases: best of 0.02 to 0.7 on the second half of validation parts
+	discSpread  = 0.4 // σ of logits of discounts and of ln θ
 )
 
 // An encounter is a symbol met at one node.
@@ -89,8 +93,8 @@ func (b *blending) note(out *record, w *walk, x uint32) {
 // D_k/k, and the biases.
 type tuner struct {
 	*blending
-	v, grad, m1, m2 []float64
-	rows            []row
+	v, v0, grad, m1, m2 []float64
+	rows                []row
 }
 
 // A row is what one encounter contributes, kept for the way back.
@@ -112,6 +116,7 @@ func newTuner(b *blending) *tuner {
 	for i, v := range b.odds {
 		t.v[4*len(b.by)+i] = math.Log(v)
 	}
+	t.v0 = slices.Clone(t.v)
 	return t
 }
 
@@ -185,16 +190,19 @@ func (t *tuner) backward(met []encounter, p float64) {
 	}
 }
 
-// step is one of Adam's, with the prior's share of the gradient.
+// step is one of Adam's; prior is what a parameter's distance from where it
+// began, in units of σ², adds to the gradient.
 func (t *tuner) step(k, steps int, scale, prior float64) {
 	const b1, b2 = 0.9, 0.99
 	rate := tuneRate * min(1, 2*(1-float64(k-1)/float64(steps)))
 	c1, c2 := 1-math.Pow(b1, float64(k)), 1-math.Pow(b2, float64(k))
 	for i := range t.v {
 		g := t.grad[i] * scale
-		if i >= 4*len(t.by) {
-			g += prior * t.v[i]
+		spread := biasSpread
+		if i < 4*len(t.by) {
+			spread = discSpread
 		}
+		g += prior / (spread * spread) * (t.v[i] - t.v0[i])
 		t.grad[i] = 0
 		t.m1[i] = b1*t.m1[i] + (1-b1)*g
 		t.m2[i] = b2*t.m2[i] + (1-b2)*g*g
@@ -225,7 +233,7 @@ func (b *blending) tune(ctx context.Context, met *record, report func(done int))
 			// a stride without a common factor with most lengths spreads a batch
 			at = (at + 7919) % n
 		}
-		t.step(k, steps, 1/float64(batch), 1/(biasSpread*biasSpread*float64(n)))
+		t.step(k, steps, 1/float64(batch), 1/float64(n))
 		t.apply()
 		if k%16 == 0 {
 			if err := ctx.Err(); err != nil {
