@@ -679,3 +679,31 @@ func TestBlendOnTinyShakespeare(t *testing.T) {
 		t.Errorf("%.4f bits, want under 2.155", got)
 	}
 }
+
+// In a tree that had all strings cut that came once nothing tells their
+// discount; it must not wander off, for a refit brings new ones.
+func TestUntoldDiscountsStay(t *testing.T) {
+	p := blendWith(t, 20, func(c *BlendConfig) { c.Rule = "discount" })
+	rng := rand.New(rand.NewPCG(3, 9))
+	for _, x := range noise(rng, 20, 20_000) {
+		p.Learn(x)
+	}
+	l := p.trees[0].listAll()
+	often := 1
+	for _, r := range l.ranks(nil)[1:] {
+		if r >= 2*64 {
+			often++
+		}
+	}
+	l, _ = l.keep(often, l.ranks(nil))
+	p.hold(&growingTree{trie: l.layOut(20, 32)})
+	p.Reset()
+	if err := p.tuneAll(context.Background(), []symbols{noise(rng, 20, 5000)}, func(predictors.Progress) {}); err != nil {
+		t.Fatal(err)
+	}
+	for j, d := range p.blends[0].by {
+		if d.d[1] < 0.3 || d.d[1] > 0.9 {
+			t.Errorf("depth %d: the discount of 1 is %v", j, d.d[1])
+		}
+	}
+}
