@@ -648,6 +648,15 @@ func TestOpsAndSecondsAreKept(t *testing.T) {
 	if ops, _ := half.Ops(); ops < all*0.45 || ops > all*0.55 {
 		t.Errorf("%v operations, want about %v", ops, all/2)
 	}
+	d.Valid = []symbols{noise(rng, 4, 5_000)} // tuning on them would take more than growing
+	d.Budget.TrainOps = 10 * all
+	tuned := blendWith(t, 4, func(c *BlendConfig) { c.Shards = 2 })
+	if err := predictors.Train(context.Background(), tuned, d, nil); err != nil {
+		t.Fatal(err)
+	}
+	if ops, _ := tuned.Ops(); ops < all*9 || ops > all*10.2 {
+		t.Errorf("%v operations with tuning, want about %v", ops, 10*all)
+	}
 	d.Budget = predictors.Budget{TrainSeconds: 1e-9}
 	none := blendWith(t, 4, func(*BlendConfig) {})
 	if err := predictors.Train(context.Background(), none, d, nil); err != nil {

@@ -255,6 +255,29 @@ func (b *blending) probs(met *record) []float64 {
 	return out
 }
 
+// leastTuned is how many symbols are worth tuning on.
+const leastTuned = 200
+
+// thinned is the record of as many symbols, evenly spread, as left operations
+// of all that the whole would take can pay for; of none if they are too few.
+func (r *record) thinned(left, all float64) *record {
+	n := len(r.start) - 1
+	if left >= all {
+		return r
+	}
+	out := &record{start: []int{0}}
+	keep := int(float64(n) * left / all)
+	if keep < leastTuned {
+		return out
+	}
+	for i := range keep {
+		at := i * n / keep
+		out.met = append(out.met, r.met[r.start[at]:r.start[at+1]]...)
+		out.start = append(out.start, len(out.met))
+	}
+	return out
+}
+
 // tuningOps estimates the operations of tuning: some eighty an encounter, there
 // and back.
 func (b *blending) tuningOps(met *record) float64 {

@@ -29,6 +29,8 @@ import (
 const (
 	overgrown  = 4
 	leastBytes = 1 << 16
+
+	growingShare = 0.8 // of the operations that a budget has, where there is something to tune on
 )
 
 // SetBudget bounds the model's bytes, and the seconds and operations of Fit.
@@ -95,11 +97,15 @@ type crop struct {
 func (p *blend) growAll(ctx context.Context, d predictors.Data, deadline time.Time) ([]*crop, error) {
 	pieces := cutPieces(d.Train, p.c.Shards)
 	crops := make([]*crop, len(pieces))
+	share := 1.0
+	if symbolsOf(d.Valid) > 0 {
+		share = growingShare
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, docs := range pieces {
 		g.Go(func() (err error) {
-			crops[i], err = p.grow(ctx, docs, p.bounds.TrainOps/float64(len(pieces)), deadline)
+			crops[i], err = p.grow(ctx, docs, share*p.bounds.TrainOps/float64(len(pieces)), deadline)
 			return err
 		})
 	}
@@ -354,6 +360,9 @@ func (p *blend) tuneEach(ctx context.Context, valid [][]predictors.Symbol, repor
 		met, err := b.meet(ctx, &w, valid, &p.parse)
 		if err != nil {
 			return err
+		}
+		if all := p.bounds.TrainOps; all > 0 {
+			met = met.thinned((all-p.ops)/float64(len(p.trees)-i), b.tuningOps(met))
 		}
 		done := func(k int) {
 			report(predictors.Progress{Stage: "tune", Done: int64(k), Total: int64(tunePasses * (len(met.start) - 1))})

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"fmt"
 	"time"
 
 	"horizon/predictors"
@@ -58,12 +59,23 @@ const (
 	forTheTrain = 0.95 // share of the seconds for steps; looks take the rest
 )
 
+// affordable refuses operations that do not pay for a step and the look behind
+// it.
+func (t *trainer) affordable() error {
+	least := t.stepOps(t.cfg.Batch*t.cfg.batches()*t.W) + t.lookOps()
+	if have := t.schedule.b.TrainOps; have > 0 && have < least {
+		return &predictors.BudgetError{Err: fmt.Errorf("train_ops = %.3g: a step and a look at the validation sample take %.3g", have, least)}
+	}
+	return nil
+}
+
 // within fits the steps into the budget, before the first and now and then.
 func (t *trainer) within() {
 	s := &t.schedule
 	if s.b.TrainOps > 0 && t.step == 0 {
 		full := t.cfg.Batch * t.cfg.batches() * t.W
-		t.limit(int(s.b.TrainOps / (t.stepOps(full) + t.lookOps()/float64(t.cfg.ValidEvery))))
+		looks := t.lookOps()
+		t.limit(int((s.b.TrainOps - looks) / (t.stepOps(full) + looks/float64(t.cfg.ValidEvery))))
 	}
 	if s.b.TrainSeconds == 0 {
 		return

@@ -143,6 +143,9 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 
 func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) error {
 	t.from, t.work = t.step, t.doneOps()
+	if err := t.affordable(); err != nil {
+		return err
+	}
 	for !t.ended() {
 		if err := ctx.Err(); err != nil {
 			return err
