@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -53,6 +54,14 @@ type abscissa struct {
 	at    map[results.ID]float64
 }
 
+// boundLabels are what the bounds of budgets are called on axes.
+var boundLabels = map[string]string{
+	"budget.symbols":       "training symbols allowed",
+	"budget.model_bytes":   "model size allowed (bytes)",
+	"budget.train_seconds": "training time allowed (s)",
+	"budget.train_ops":     "training operations allowed",
+}
+
 // newAbscissa reads an amount, or else the parameter of that name, with dots
 // between the names of tables.
 func newAbscissa(r Reader, s *scene, x string) (*abscissa, error) {
@@ -68,7 +77,7 @@ func newAbscissa(r Reader, s *scene, x string) (*abscissa, error) {
 		}
 		return out, err
 	}
-	out.label, out.key = x, x
+	out.label, out.key = cmp.Or(boundLabels[x], x), x
 	for _, row := range s.board {
 		if v, ok := parameter(row.Params, x); ok {
 			out.at[row.ID] = v
