@@ -278,7 +278,7 @@ func shortNumber(v float64) string {
 	for _, u := range []struct {
 		unit   float64
 		suffix string
-	}{{1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
 		if v >= u.unit*(1-1e-9) {
 			return strconv.FormatFloat(v/u.unit, 'g', 3, 64) + u.suffix
 		}
