@@ -138,9 +138,18 @@ func TestKilledWorkersLoseNothing(t *testing.T) {
 		done := map[string]bool{}
 		for kill := range kills {
 			cmd, out := startWorker(t, path, kill)
-			time.AfterFunc(time.Duration(rng.IntN(200))*time.Millisecond, func() { cmd.Process.Kill() })
-			for lines := bufio.NewScanner(out); lines.Scan(); {
+			// Half after a time, to hit opening too; half after so many cells,
+			// so that a fast machine is not done with all of them first.
+			after := rng.IntN(15)
+			if kill%2 == 0 {
+				time.AfterFunc(time.Duration(rng.IntN(50))*time.Millisecond, func() { cmd.Process.Kill() })
+			}
+			heard := 0
+			for lines := bufio.NewScanner(out); lines.Scan(); heard++ {
 				done[lines.Text()] = true
+				if kill%2 == 1 && heard == after { // a moment later: inside the next
+					time.AfterFunc(time.Duration(rng.IntN(2000))*time.Microsecond, func() { cmd.Process.Kill() })
+				}
 			}
 			cmd.Wait()
 			s, err := Open(path)

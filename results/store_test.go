@@ -79,7 +79,7 @@ func outcome(bits float64) Outcome {
 		Proof: &Proof{bits * 500, 320, true}, Artifacts: []Artifact{{"cafe", "model", "m.bin"}}}
 	nan := math.NaN()
 	o.Scores = []Score{
-		{"bits_per_byte", 0, 500, bits, bits - 0.1, bits + 0.1}, {"bits_per_symbol", 1, 500, bits, nan, nan},
+		{"bits_per_byte", 1, 500, bits, bits - 0.1, bits + 0.1}, {"bits_per_symbol", 1, 500, bits, nan, nan},
 		{"perplexity", 1, 500, Perplexity(bits), nan, nan}, {"top1", 1, 500, 0.75, nan, nan},
 		{"regret", 1, 500, 0.3, 0.2, 0.4},
 	}

@@ -394,7 +394,7 @@ type Outcome struct {
 // A Score is one figure of a cell.
 type Score struct {
 	Metric  string
-	Horizon int   // steps ahead; 0 counts as 1, the next symbol
+	Horizon int   // steps ahead, 1 for the next symbol; for a study whatever its scores are a function of
 	N       int64 // symbols or points it is a mean of
 	Value   float64
 	Lo, Hi  float64 // 95% interval; NaN if unavailable
@@ -497,7 +497,7 @@ func putScores(tx *sql.Tx, id string, scores []Score) error {
 	}
 	defer put.Close()
 	for _, c := range scores {
-		_, err := put.Exec(id, c.Metric, max(c.Horizon, 1), c.N, finite(c.Value), finite(c.Lo), finite(c.Hi), class(c.Value))
+		_, err := put.Exec(id, c.Metric, c.Horizon, c.N, finite(c.Value), finite(c.Lo), finite(c.Hi), class(c.Value))
 		if err != nil {
 			return fmt.Errorf("score %s at horizon %d: %w", c.Metric, c.Horizon, err)
 		}

@@ -45,12 +45,23 @@ type job struct {
 	ModelFile string // where the trained model is, or goes if SaveModel
 	SaveModel bool
 
+	Studies     []studyJob // measured beside the walk
+	JournalFile string     // where their finished units are kept; "" for nowhere
+
 	CheckpointFile string // where training keeps where it stands; "" for nowhere
+}
+
+// A studyJob is one study, complete in itself.
+type studyJob struct {
+	Kind    string
+	Version int
+	Config  json.RawMessage
 }
 
 // An outcome is what a cell's computation found.
 type outcome struct {
 	Scores       []metrics.Score
+	Studied      []metrics.Ranged
 	Blocks       []metrics.Block
 	OracleBlocks []metrics.Block // of the exact Bayes filter, on known processes
 	Curve        []curvePoint
@@ -112,6 +123,9 @@ func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*o
 		if out.Proof, err = j.prove(p, c); err != nil {
 			return nil, err
 		}
+	}
+	if err := j.study(ctx, p, c, out, report); err != nil {
+		return nil, err
 	}
 	start := time.Now()
 	var scoring time.Duration
@@ -302,6 +316,45 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 		scores, blocks = append(scores, s...), append(blocks, b...)
 	}
 	return scores, blocks, scoring, nil
+}
+
+// study measures what the experiment asks for beside the walk, going on where
+// an interrupted process stopped.
+func (j *job) study(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, out *outcome, report func(predictors.Progress)) error {
+	if len(j.Studies) == 0 {
+		return nil
+	}
+	var kept metrics.Journal
+	if j.JournalFile != "" {
+		f, err := openJournal(j.JournalFile, j.Key)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		kept = f
+	}
+	s := metrics.NewSubject(p, c, j.Protocol)
+	for _, st := range j.Studies {
+		kind, ok := metrics.FindStudy(st.Kind)
+		if !ok {
+			return fmt.Errorf("metric %q: unknown", st.Kind)
+		}
+		config := kind.Default()
+		if err := json.Unmarshal(st.Config, config); err != nil {
+			return fmt.Errorf("metric %s: %w", st.Kind, err)
+		}
+		rows, err := metrics.Measure(ctx, st.Kind, config, s, kept, func(done, total int64) {
+			report(predictors.Progress{Stage: st.Kind, Done: done, Total: total})
+		})
+		if errors.As(err, new(metrics.Inapplicable)) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("metric %s: %w", st.Kind, err)
+		}
+		out.Studied = append(out.Studied, rows...)
+	}
+	return nil
 }
 
 // derived are the scores that follow from the bits per symbol and what the

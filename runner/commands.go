@@ -32,6 +32,9 @@ func registries() config.Registries {
 	for _, k := range plots.Kinds {
 		r.Plots = append(r.Plots, config.Kind{Name: k.Name, Default: func() any { return k.Default() }})
 	}
+	for _, k := range metrics.Studies {
+		r.Metrics = append(r.Metrics, config.MetricKind{Kind: config.Kind{Name: k.Name, Default: func() any { return k.Default() }}, Version: k.Version})
+	}
 	return r
 }
 
@@ -379,6 +382,15 @@ func (g *global) list(ctx context.Context, what string) (*results.Table, error) 
 				proper = "yes"
 			}
 			add(m.Name, m.Unit, m.Better, proper, m.Doc)
+		}
+		for _, k := range metrics.Studies {
+			for _, m := range k.Scores {
+				proper := "no"
+				if m.Proper {
+					proper = "yes"
+				}
+				add(m.Name, m.Unit, m.Better, proper, fmt.Sprintf("%s (kind %q)", m.Doc, k.Name))
+			}
 		}
 	case "plots":
 		t.Columns = []string{"kind", "what"}

@@ -153,15 +153,29 @@ func (p *plan) cell(c config.Corpus, mode string, pr config.Predictor, run confi
 		source = digest(c.Kind, c.Params, p.experiment.Seeds.Corpus)
 	}
 	protocol := p.protocol(mode)
-	evaluate := evaluation(p.experiment.Evaluate, mode, run.Coder != nil, p.experiment.Seeds.Rollouts)
+	studies := p.studies(mode, pr, run)
+	evaluate := evaluation(p.experiment.Evaluate, mode, run.Coder != nil, p.experiment.Seeds.Rollouts, studies)
 	cell.Evaluate = string(evaluate)
 	refit := p.experiment.Evaluate.Refit && run.Coder == nil
 	trainKey := digest(pr.Kind, pr.Version, run.Params, seed, digests[:2], source, refit)
 	cell.Key = digest(trainKey, digests[2], evaluate)
 	cell.job = job{Key: cell.Key, TrainKey: trainKey, Kind: pr.Kind, Config: mustJSON(settings(run)), Budget: run.Budget, Seed: seed,
 		CorpusKind: c.Kind, CorpusConfig: mustJSON(c.Config), CorpusEnv: p.corpusEnv(c), Digests: digests,
-		Protocol: protocol, Refit: refit, Proof: p.experiment.Evaluate.Proof}
+		Protocol: protocol, Refit: refit, Proof: p.experiment.Evaluate.Proof, Studies: studies}
 	return cell
+}
+
+// studies are what is measured of a frozen predictor beside the walk.
+func (p *plan) studies(mode string, pr config.Predictor, run config.Run) (list []studyJob) {
+	if run.Coder != nil || mode != config.Frozen {
+		return nil
+	}
+	for _, m := range p.experiment.Metrics {
+		if m.Of(pr, run.Corpus) {
+			list = append(list, studyJob{m.Kind, m.Version, mustJSON(m.Config)})
+		}
+	}
+	return list
 }
 
 func settings(run config.Run) any {
@@ -180,7 +194,7 @@ func (p *plan) protocol(mode string) metrics.Protocol {
 
 // evaluation is the protocol as it is stored and hashed: what has no bearing
 // on the result is left out, so that changing it reruns nothing.
-func evaluation(e config.Evaluate, mode string, coder bool, seed uint64) json.RawMessage {
+func evaluation(e config.Evaluate, mode string, coder bool, seed uint64, studies []studyJob) json.RawMessage {
 	if coder {
 		return json.RawMessage(`{"mode":"frozen"}`)
 	}
@@ -193,6 +207,13 @@ func evaluation(e config.Evaluate, mode string, coder bool, seed uint64) json.Ra
 	}
 	if e.Points > 0 {
 		v["horizons"], v["points"], v["rollouts"], v["rollout_seed"] = e.Horizons, e.Points, e.Rollouts, seed
+	}
+	if len(studies) > 0 {
+		kinds := map[string]any{}
+		for _, s := range studies {
+			kinds[s.Kind] = []any{s.Version, s.Config}
+		}
+		v["metrics"], v["rollout_seed"] = kinds, seed
 	}
 	return mustJSON(v)
 }

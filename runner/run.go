@@ -241,6 +241,7 @@ func (r *runner) cell(ctx context.Context, n int, c *plannedCell) (results.State
 	switch {
 	case errors.Is(err, results.ErrDone):
 		os.Remove(checkpointFile(r.opt.db, c.Key))
+		os.Remove(journalFile(r.opt.db, c.Key))
 		r.show.finish(n, "done elsewhere")
 		return results.Done, nil
 	case errors.Is(err, results.ErrClaimed):
@@ -260,11 +261,13 @@ func (r *runner) cell(ctx context.Context, n int, c *plannedCell) (results.State
 	job.SaveModel = r.opt.saveModels
 	job.ModelFile = modelFile(r.opt.db, job.TrainKey)
 	job.CheckpointFile = checkpointFile(r.opt.db, job.Key)
+	job.JournalFile = journalFile(r.opt.db, job.Key)
 	lim := limits{Time: r.plan.experiment.Limits.Time, Memory: int64(r.plan.experiment.Limits.Memory)}
 	out, used, err := runInChild(ctx, &job, lim, func(p progress) { r.show.progress(n, p) })
 	stopBeating()
 	if ctx.Err() == nil && !errors.Is(err, errGone) { // not interrupted: done, or to be begun anew
 		os.Remove(job.CheckpointFile)
+		os.Remove(job.JournalFile)
 	}
 	if err != nil {
 		state := stateOf(ctx, err)

@@ -23,6 +23,9 @@ func toResults(o *outcome, used usage, wall float64, proto metrics.Protocol) res
 		r.Curve = append(r.Curve, results.CurvePoint{Metric: c.Metric, Symbols: c.Symbols, Seconds: c.Seconds, Value: c.Value})
 	}
 	r.Scores = scoresWithIntervals(o, proto.Block)
+	for _, s := range o.Studied {
+		r.Scores = append(r.Scores, results.Score{Metric: s.Metric, Horizon: s.Horizon, N: int64(s.N), Value: s.Value, Lo: s.Lo, Hi: s.Hi})
+	}
 	for _, s := range o.Scores {
 		if s.Metric == "ahead_bits" {
 			n := int64(s.N)

@@ -64,6 +64,13 @@ type Registries struct {
 	Predictors []catalog.Kind
 	Coders     []catalog.CoderKind // share the table [predictors]
 	Plots      []Kind
+	Metrics    []MetricKind
+}
+
+// A MetricKind is a kind of measurement beside those every cell has.
+type MetricKind struct {
+	Kind
+	Version int // of its code: part of a cell's identity
 }
 
 // Options are what an experiment is read with.
@@ -86,6 +93,7 @@ type Experiment struct {
 	Evaluate   Evaluate
 	Limits     Limits
 	Plots      []Plot
+	Metrics    []Metric
 
 	tree *node
 }
@@ -164,6 +172,29 @@ type Plot struct {
 	Config any
 	Params json.RawMessage
 	source
+}
+
+// A Metric is a table [metrics.NAME]: what is measured of the cells whose
+// predictor and corpus fit one of its patterns each. A kind is asked for once.
+type Metric struct {
+	Name                string
+	Kind                string
+	Version             int
+	Config              any
+	Params              json.RawMessage
+	Predictors, Corpora []string // patterns; none for all
+	source
+}
+
+// Of reports whether the metric is measured on a predictor, known by the name
+// of its table or of its point of a grid, on a corpus.
+func (m *Metric) Of(p Predictor, corpus string) bool {
+	fits := func(patterns []string, names ...string) bool {
+		return len(patterns) == 0 || slices.ContainsFunc(patterns, func(pattern string) bool {
+			return slices.ContainsFunc(names, func(n string) bool { return Match(pattern, n) })
+		})
+	}
+	return fits(m.Predictors, p.Name, p.Table) && fits(m.Corpora, corpus)
 }
 
 // A Predictor is a table [predictors.NAME], or one point of its grid.
@@ -267,7 +298,7 @@ func (e *Experiment) document() document {
 
 func (b *builder) general() {
 	d := document{Seeds: DefaultSeeds(), Evaluate: DefaultEvaluate(), Limits: DefaultLimits()}
-	b.fields("", b.root, reflect.ValueOf(&d).Elem(), "corpora", "predictors", "plots", "extends", budgetKey)
+	b.fields("", b.root, reflect.ValueOf(&d).Elem(), "corpora", "predictors", "plots", "metrics", "extends", budgetKey)
 	b.budgetTable(budgetKey, b.root.get(budgetKey))
 	b.required("schema", fmt.Sprintf("schema = %d", Schema))
 	b.required("name", `name = "…", which is not inherited by extends`)
@@ -350,6 +381,9 @@ func (b *builder) sections() {
 	for name, n := range b.section("plots", false) {
 		b.plot(name, n)
 	}
+	for name, n := range b.section("metrics", false) {
+		b.metric(name, n)
+	}
 }
 
 // section yields the tables of a section that deserve a closer look.
@@ -426,14 +460,14 @@ func (b *builder) noKind(section, name string, n *node, known []string) {
 
 // thing decodes the table of a corpus or plot of one of the known kinds and
 // returns which one.
-func (b *builder) thing(section, name string, n *node, known []string, fresh func(i int) any) (i int, config any, from source) {
+func (b *builder) thing(section, name string, n *node, known []string, fresh func(i int) any, reserved ...string) (i int, config any, from source) {
 	kind, ok := b.kind(section, name, n, known)
 	if !ok {
 		return -1, nil, nil
 	}
 	i = slices.Index(known, kind)
 	config, from = fresh(i), source{{join(section, name), n}}
-	b.set(config, from, "kind")
+	b.set(config, from, append(reserved, "kind")...)
 	return i, config, from
 }
 
@@ -452,6 +486,59 @@ func (b *builder) plot(name string, n *node) {
 	if i >= 0 {
 		b.e.Plots = append(b.e.Plots, Plot{name, known[i], config, canonical(config), from})
 	}
+}
+
+func (b *builder) metric(name string, n *node) {
+	known := namesOf(b.Metrics, func(k MetricKind) string { return k.Name })
+	i, config, from := b.thing("metrics", name, n, known, func(i int) any { return b.Metrics[i].Default() }, metricKeys[1:]...)
+	if i < 0 {
+		return
+	}
+	for _, m := range b.e.Metrics {
+		if m.Kind == known[i] {
+			b.refuse(join(join("metrics", name), "kind"), n.get("kind"), "want it once: metrics.%s has it already, and scores go by the kind", m.Name)
+			return
+		}
+	}
+	m := Metric{Name: name, Kind: known[i], Version: b.Metrics[i].Version, Config: config, Params: canonical(config), source: from}
+	tables := func(section string) []string {
+		if s := b.root.get(section); s != nil {
+			return s.keys
+		}
+		return nil
+	}
+	m.Predictors = b.patterns(name, n, "predictors", tables("predictors"))
+	m.Corpora = b.patterns(name, n, "corpora", tables("corpora"))
+	b.e.Metrics = append(b.e.Metrics, m)
+}
+
+// metricKeys are the keys of [metrics.NAME] that are not parameters.
+var metricKeys = []string{"kind", "predictors", "corpora"}
+
+// patterns reads a list of names or patterns, each of which must fit one of the
+// names there are, up to what a grid adds to it.
+func (b *builder) patterns(name string, n *node, key string, names []string) (list []string) {
+	v, path := n.get(key), join(join("metrics", name), key)
+	if v == nil {
+		return nil
+	}
+	if !v.list || len(v.items) == 0 {
+		b.refuse(path, v, "want a list of names or patterns of %s", key)
+		return nil
+	}
+	for _, item := range v.items {
+		pattern, ok := item.scalar.(string)
+		base, _, _ := strings.Cut(pattern, "/")
+		switch {
+		case !ok:
+			b.refuse(path, item, "want a name or pattern of %s", key)
+		case !slices.ContainsFunc(names, func(n string) bool { return Match(base, n) }):
+			b.refuse(path, item, "%s", unknown("name", pattern, names))
+		default:
+			list = append(list, pattern)
+		}
+	}
+	return list
 }
 
 func namesOf[T any](list []T, name func(T) string) []string {

@@ -121,6 +121,17 @@ type fakeProcess struct {
 func (c *fakeProcess) Validate() error                                            { return nil }
 func (c *fakeProcess) Load(context.Context, corpora.Env) (*corpora.Corpus, error) { return nil, nil }
 
+type fakeStudy struct {
+	Generations int `toml:"generations"`
+}
+
+func (c *fakeStudy) Validate() error {
+	if c.Generations < 1 {
+		return fmt.Errorf("generations = %d, want >= 1", c.Generations)
+	}
+	return nil
+}
+
 type fakePlot struct {
 	Width float64 `toml:"width"`
 }
@@ -148,6 +159,10 @@ var fakes = Registries{
 	},
 	Coders: []catalog.CoderKind{
 		{Name: "gzip", Version: 1, Default: func() predictors.CoderConfig { return &fakeGzip{9} }},
+	},
+	Metrics: []MetricKind{
+		{Kind{Name: "drift", Default: func() any { return &fakeStudy{Generations: 8} }}, 1},
+		{Kind{Name: "recall", Default: func() any { return &fakeStudy{Generations: 8} }}, 3},
 	},
 	Plots: []Kind{
 		{Name: "bits", Default: func() any { return &fakePlot{12} }},

@@ -535,6 +535,10 @@ func (r Registries) Check() error {
 	for _, k := range r.Plots {
 		check("plots", seen, k.Name, k.Default(), []string{"kind"})
 	}
+	seen = map[string]bool{}
+	for _, k := range r.Metrics {
+		check("metrics", seen, k.Name, k.Default(), metricKeys)
+	}
 	if wrong == nil {
 		return nil
 	}

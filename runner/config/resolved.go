@@ -31,6 +31,10 @@ func (e *Experiment) Resolved() []Setting {
 	for _, p := range e.Plots {
 		list = append(list, thing(p.source, p.Config)...)
 	}
+	for _, m := range e.Metrics {
+		list = append(list, thing(m.source, m.Config)...)
+		list = append(list, asWritten(m.source[0].path, m.source[0].n, metricKeys[1:]...)...)
+	}
 	return list
 }
 
@@ -122,5 +126,13 @@ func (e *Experiment) JSON() json.RawMessage {
 		preds = append(preds, object{"name": p.Name, "kind": p.Kind, "version": p.Version, "runs": runs})
 	}
 	d["corpora"], d["plots"], d["predictors"] = corpora, plots, preds
+	if len(e.Metrics) > 0 {
+		list := []any{}
+		for _, m := range e.Metrics {
+			list = append(list, object{"name": m.Name, "kind": m.Kind, "version": m.Version, "params": m.Params,
+				"predictors": m.Predictors, "corpora": m.Corpora})
+		}
+		d["metrics"] = list
+	}
 	return canonical(d)
 }

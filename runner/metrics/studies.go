@@ -1,0 +1,6 @@
+package metrics
+
+// Studies are the kinds of study, in the order of tables.
+var Studies = []StudyKind{
+	truncationKind,
+}
