@@ -297,7 +297,7 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Block, time.Duration, error) {
 	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block), metrics.NewEvidence(j.Protocol.Block)}
 	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
-		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, predictors.AheadOptions{
+		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, j.Protocol.Learning, predictors.AheadOptions{
 			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}))
 	}
 	if _, shows := p.(predictors.Hidden); shows {

@@ -4,6 +4,8 @@
 package metrics
 
 import (
+	"context"
+
 	"horizon/predictors"
 )
 
@@ -19,6 +21,12 @@ type Metric interface {
 	At(pt Point, p predictors.Predictor) error
 	// Rows is what was measured.
 	Rows() ([]Score, []Block)
+}
+
+// A Finisher has work left when the walk is over. report is told how much of it
+// is done.
+type Finisher interface {
+	Finish(ctx context.Context, report func(done, total int64)) error
 }
 
 // A Run is consecutive symbols of one document with their losses.

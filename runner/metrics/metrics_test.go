@@ -180,7 +180,7 @@ func TestAheadEqualsMatrixPowers(t *testing.T) {
 	c := corpus(5000)
 	ks := []int{1, 2, 5}
 	o := Protocol{Horizons: ks, Points: 300, Rollouts: 4, Block: 256}
-	h := NewAhead(2, 256, predictors.AheadOptions{Horizons: ks, Rollouts: 4})
+	h := NewAhead(2, 256, false, predictors.AheadOptions{Horizons: ks, Rollouts: 4})
 	s := &spy{}
 	if _, err := Walk(context.Background(), newChain(), c, o, []Metric{h, s}, noTick); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestJackknifeRemovesTheBias(t *testing.T) {
 	c := corpus(60_000)
 	ks := []int{6}
 	loss := func(rollouts, states int, metric string) float64 {
-		h := NewAhead(2, 256, predictors.AheadOptions{Horizons: ks, Rollouts: rollouts, States: states, Seed: 9})
+		h := NewAhead(2, 256, false, predictors.AheadOptions{Horizons: ks, Rollouts: rollouts, States: states, Seed: 9})
 		o := Protocol{Horizons: ks, Points: 20_000, Rollouts: rollouts, Block: 256}
 		if _, err := Walk(context.Background(), newChain(), c, o, []Metric{h}, noTick); err != nil {
 			t.Fatal(err)
@@ -322,6 +322,49 @@ func TestEvidence(t *testing.T) {
 	for _, bad := range []predictors.Evidence{{Match: -1}, {Effective: -1}, {Effective: math.Inf(1)}, {Fallback: 1.1}} {
 		if e.At(Point{}, &witness{says: []predictors.Evidence{bad}}) == nil {
 			t.Errorf("%+v was believed", bad)
+		}
+	}
+}
+
+// surveyed is the chain as an automaton that answers for all points at once.
+type surveyed struct{ *chain }
+
+func (s surveyed) Place() (uint32, bool)      { return uint32(s.at), true }
+func (s surveyed) Fork() predictors.Predictor { return surveyed{s.chain.Fork().(*chain)} }
+func (s surveyed) Survey(_ context.Context, places []uint32, ks []int, ys []symbol, visit func(i, k, j int, p []float64), _ func(done, total int64)) error {
+	f := predictors.NewForecaster(2, predictors.AheadOptions{Horizons: ks, Rollouts: 2, States: 1 << 20})
+	for i, at := range places {
+		got := f.At(&chain{rows: s.rows, at: int(at)}, 0)
+		for l, k := range ks {
+			for j, y := range ys { // a symbol at a time
+				visit(i, k, j, got.P[l][y:y+1])
+			}
+		}
+	}
+	return nil
+}
+
+// TestAheadSurveyed: asking for all points at once gives what asking at each
+// gives, unless the predictor learns, when it must not be asked afterwards.
+func TestAheadSurveyed(t *testing.T) {
+	ks := []int{1, 2, 5}
+	measure := func(p predictors.Predictor, learning bool) []Score {
+		t.Helper()
+		h := NewAhead(2, 16, learning, predictors.AheadOptions{Horizons: ks, Rollouts: 2, States: 1 << 20})
+		if _, err := Walk(t.Context(), p, corpus(60, 90), Protocol{Horizons: ks, Points: 20, Rollouts: 2, Block: 16}, []Metric{h}, noTick); err != nil {
+			t.Fatal(err)
+		}
+		if learning && h.surveyed != nil {
+			t.Error("a learner was asked afterwards")
+		}
+		scores, _ := h.Rows()
+		return scores
+	}
+	want := measure(newChain(), false)
+	for _, learning := range []bool{false, true} {
+		got := measure(surveyed{newChain()}, learning)
+		if d := cmp.Diff(want, got, cmpopts.EquateApprox(0, 1e-12)); d != "" {
+			t.Errorf("learning %v: %s", learning, d)
 		}
 	}
 }

@@ -66,7 +66,19 @@ func Walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o Prot
 		}
 		points, first = points[n:], first+len(doc)
 	}
-	return w.scoring, nil
+	return w.scoring, w.finish()
+}
+
+// finish lets the metrics do what they have left.
+func (w *walk) finish() error {
+	for _, m := range w.ms {
+		if f, ok := m.(Finisher); ok {
+			if err := f.Finish(w.ctx, w.tick); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // before is the document that the test part continues.
