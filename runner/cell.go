@@ -129,7 +129,9 @@ func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*o
 	}
 	start := time.Now()
 	var scoring time.Duration
-	out.Scores, out.Blocks, scoring, err = j.evaluate(ctx, p, c, report)
+	var ranged []metrics.Ranged
+	out.Scores, ranged, out.Blocks, scoring, err = j.evaluate(ctx, p, c, report)
+	out.Studied = append(out.Studied, ranged...)
 	out.EvalSeconds, out.ScoreSeconds = time.Since(start).Seconds(), scoring.Seconds()
 	if err != nil {
 		return nil, err
@@ -294,11 +296,25 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 }
 
 // evaluate walks p over the test part with all metrics.
-func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Block, time.Duration, error) {
+func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Ranged, []metrics.Block, time.Duration, error) {
 	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block), metrics.NewEvidence(j.Protocol.Block)}
+	var rangers []metrics.Ranger
 	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
-		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, j.Protocol.Learning, predictors.AheadOptions{
-			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}))
+		blocks := metrics.NewBlockLoss(c, j.Protocol)
+		passengers := []metrics.Passenger{metrics.NewSkill(c, j.Protocol), blocks}
+		if d := metrics.NewDivergence(c, j.Protocol); d != nil {
+			passengers = append(passengers, d)
+		}
+		more, err := j.passengers(c)
+		if err != nil {
+			return nil, nil, nil, 0, err
+		}
+		var riders []metrics.Rider
+		for _, p := range append(passengers, more...) {
+			riders, rangers = append(riders, p), append(rangers, p)
+		}
+		ms = append(ms, blocks, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, j.Protocol.Learning, predictors.AheadOptions{
+			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}, riders...))
 	}
 	if _, shows := p.(predictors.Hidden); shows {
 		ms = append(ms, metrics.NewProbe(c, j.Protocol))
@@ -307,7 +323,11 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 		report(predictors.Progress{Stage: "score", Done: done, Total: total})
 	})
 	if err != nil {
-		return nil, nil, 0, err
+		return nil, nil, nil, 0, err
+	}
+	var ranged []metrics.Ranged
+	for _, r := range rangers {
+		ranged = append(ranged, r.Ranged()...)
 	}
 	var scores []metrics.Score
 	var blocks []metrics.Block
@@ -315,7 +335,34 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 		s, b := m.Rows()
 		scores, blocks = append(scores, s...), append(blocks, b...)
 	}
-	return scores, blocks, scoring, nil
+	return scores, ranged, blocks, scoring, nil
+}
+
+// passengers are the studies that need no forecasts of their own.
+func (j *job) passengers(c *corpora.Corpus) (list []metrics.Passenger, err error) {
+	for _, st := range j.Studies {
+		_, config, err := st.config()
+		if err != nil {
+			return nil, err
+		}
+		if r, ok := config.(metrics.Riding); ok {
+			list = append(list, r.Ride(c, j.Protocol))
+		}
+	}
+	return list, nil
+}
+
+// config is the study's kind and parameters.
+func (s studyJob) config() (metrics.StudyKind, metrics.StudyConfig, error) {
+	kind, ok := metrics.FindStudy(s.Kind)
+	if !ok {
+		return kind, nil, fmt.Errorf("metric %q: unknown", s.Kind)
+	}
+	config := kind.Default()
+	if err := json.Unmarshal(s.Config, config); err != nil {
+		return kind, nil, fmt.Errorf("metric %s: %w", s.Kind, err)
+	}
+	return kind, config, nil
 }
 
 // study measures what the experiment asks for beside the walk, going on where
@@ -335,13 +382,12 @@ func (j *job) study(ctx context.Context, p predictors.Predictor, c *corpora.Corp
 	}
 	s := metrics.NewSubject(p, c, j.Protocol)
 	for _, st := range j.Studies {
-		kind, ok := metrics.FindStudy(st.Kind)
-		if !ok {
-			return fmt.Errorf("metric %q: unknown", st.Kind)
+		_, config, err := st.config()
+		if err != nil {
+			return err
 		}
-		config := kind.Default()
-		if err := json.Unmarshal(st.Config, config); err != nil {
-			return fmt.Errorf("metric %s: %w", st.Kind, err)
+		if _, rides := config.(metrics.Riding); rides {
+			continue
 		}
 		rows, err := metrics.Measure(ctx, st.Kind, config, s, kept, func(done, total int64) {
 			report(predictors.Progress{Stage: st.Kind, Done: done, Total: total})
@@ -382,7 +428,8 @@ func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) erro
 	}
 	o := *j
 	o.Protocol.Learning, o.Protocol.Top1 = false, false
-	scores, blocks, _, err := o.evaluate(ctx, best, c, func(predictors.Progress) {})
+	o.Studies = nil
+	scores, _, blocks, _, err := o.evaluate(ctx, best, c, func(predictors.Progress) {})
 	if err != nil {
 		return fmt.Errorf("oracle: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"horizon/corpora"
 	"horizon/predictors"
 )
 
@@ -15,6 +16,7 @@ import (
 // jackknife 2 L(R) − (L(R/2) + L'(R/2))/2 over the two halves takes the term
 // in 1/R away. Both values are kept.
 type Ahead struct {
+	a          int
 	learning   bool
 	forecaster *predictors.Forecaster
 	ks         []int
@@ -24,22 +26,39 @@ type Ahead struct {
 	direct     []int
 	dropped    float64
 	points     int
-	surveyed   *survey // of a predictor that answers for all points at once
+	riders     []Rider
+	surveyed   *survey   // of a predictor that answers for all points at once
+	losses     []float64 // of a point, by horizon: scratch
 }
 
-// A survey collects the points for a predictors.Surveyor.
-type survey struct {
-	p      predictors.Surveyor
-	places []uint32
-	points []Point
-	losses [][]float64 // of each point, by horizon
+// A Rider sees what a predictor says at the evaluation points of the symbols
+// ahead, so that no score needs forecasts of its own.
+type Rider interface {
+	// Whole reports whether it needs the whole laws or the losses alone.
+	Whole() bool
+	// Forecast takes the laws at a point and the corrected losses of the
+	// symbols that came, by horizon. Both are valid during the call; laws are
+	// there for those that need them.
+	Forecast(pt Point, f *predictors.Forecast, losses []float64)
+}
+
+// A Passenger rides along and has scores with intervals.
+type Passenger interface {
+	Rider
+	Ranger
+}
+
+// Riding is a StudyConfig that needs no forecasts of its own.
+type Riding interface {
+	Ride(c *corpora.Corpus, o Protocol) Passenger
 }
 
 // NewAhead measures over alphabets of size a; learning says that the predictor
 // will have changed by the next point.
-func NewAhead(a, block int, learning bool, o predictors.AheadOptions) *Ahead {
-	h := &Ahead{learning: learning, forecaster: predictors.NewForecaster(a, o), ks: o.Horizons,
-		raw: make([]float64, len(o.Horizons)), exact: make([]int, len(o.Horizons)), direct: make([]int, len(o.Horizons))}
+func NewAhead(a, block int, learning bool, o predictors.AheadOptions, riders ...Rider) *Ahead {
+	h := &Ahead{a: a, learning: learning, forecaster: predictors.NewForecaster(a, o), ks: o.Horizons, riders: riders,
+		raw: make([]float64, len(o.Horizons)), exact: make([]int, len(o.Horizons)), direct: make([]int, len(o.Horizons)),
+		losses: make([]float64, len(o.Horizons))}
 	for _, k := range o.Horizons {
 		h.fair = append(h.fair, blocks{metric: "ahead", horizon: k, length: block})
 	}
@@ -51,18 +70,11 @@ func (h *Ahead) Scored(Run) {}
 
 // At implements Metric.
 func (h *Ahead) At(pt Point, p predictors.Predictor) error {
-	if s, ok := p.(predictors.Surveyor); ok && !h.learning && len(h.ks) > 0 {
-		if place, ok := s.Place(); ok {
-			if h.surveyed == nil {
-				h.surveyed = &survey{p: s}
-			}
-			h.surveyed.add(pt, place, h.ks)
-			return nil
-		}
+	if h.survey(pt, p) {
+		return nil
 	}
 	f := h.forecaster.At(p, pt.Index)
 	h.dropped = max(h.dropped, f.Dropped)
-	h.points++
 	for i, k := range h.ks {
 		x := pt.Future[k-1]
 		raw := loss(f.P[i][x])
@@ -75,18 +87,56 @@ func (h *Ahead) At(pt Point, p predictors.Predictor) error {
 		default:
 			fair = 2*raw - (loss(f.Half[0][i][x])+loss(f.Half[1][i][x]))/2
 		}
-		if math.IsNaN(fair) || math.IsInf(raw, 1) {
-			return fmt.Errorf("ahead: %d steps after test symbol %d: P(%d) = %v, want > 0", k, pt.First, x, f.P[i][x])
-		}
 		h.raw[i] += raw
-		h.fair[i].add(pt.First+k-1, fair, 1)
+		h.losses[i] = fair
+	}
+	return h.take(pt, f)
+}
+
+// take enters the losses of a point and shows it to the riders.
+func (h *Ahead) take(pt Point, f *predictors.Forecast) error {
+	h.points++
+	for i, k := range h.ks {
+		bits := h.losses[i]
+		if math.IsNaN(bits) || math.IsInf(bits, 0) {
+			return fmt.Errorf("ahead: %d steps after test symbol %d: loss of symbol %d = %v, want finite", k, pt.First, pt.Future[k-1], bits)
+		}
+		h.fair[i].add(pt.First+k-1, bits, 1)
+	}
+	for _, r := range h.riders {
+		r.Forecast(pt, f, h.losses)
 	}
 	return nil
 }
 
-func (s *survey) add(pt Point, place uint32, ks []int) {
-	s.places, s.points = append(s.places, place), append(s.points, pt)
-	s.losses = append(s.losses, make([]float64, len(ks)))
+// A survey collects the points for a predictors.Surveyor.
+type survey struct {
+	p      predictors.Surveyor
+	places []uint32
+	points []Point
+}
+
+// maxLaws is how many probabilities a survey may keep for riders.
+const maxLaws = 1 << 26
+
+// whole reports whether a rider needs whole laws.
+func (h *Ahead) whole() bool { return slices.ContainsFunc(h.riders, Rider.Whole) }
+
+// survey leaves the point for the end, if the predictor then answers for all.
+func (h *Ahead) survey(pt Point, p predictors.Predictor) bool {
+	s, ok := p.(predictors.Surveyor)
+	if !ok || h.learning || h.whole() && pt.Index >= maxLaws/(h.a*len(h.ks)) {
+		return false
+	}
+	place, ok := s.Place()
+	if !ok {
+		return false
+	}
+	if h.surveyed == nil {
+		h.surveyed = &survey{p: s}
+	}
+	h.surveyed.places, h.surveyed.points = append(h.surveyed.places, place), append(h.surveyed.points, pt)
+	return true
 }
 
 // Finish asks the predictor for what has been collected.
@@ -95,41 +145,67 @@ func (h *Ahead) Finish(ctx context.Context, report func(done, total int64)) erro
 	if s == nil {
 		return nil
 	}
-	var wanted []symbol // that come
-	at := map[int]int{} // horizon → its index
-	for i, k := range h.ks {
-		at[k] = i
-		for _, pt := range s.points {
-			wanted = append(wanted, pt.Future[k-1])
-		}
-	}
-	slices.Sort(wanted)
-	wanted = slices.Compact(wanted)
-	column := map[symbol]int{}
+	wanted := h.wanted()
+	column := make([]int, h.a) // of a wanted symbol
 	for j, y := range wanted {
 		column[y] = j
 	}
+	at := map[int]int{} // horizon → its index
+	for i, k := range h.ks {
+		at[k] = i
+	}
+	losses := make([]float64, len(s.points)*len(h.ks))
+	var laws []float64
+	if h.whole() {
+		laws = make([]float64, len(losses)*h.a)
+	}
 	err := s.p.Survey(ctx, s.places, h.ks, wanted, func(i, k, j int, p []float64) {
+		cell := i*len(h.ks) + at[k]
 		if l := column[s.points[i].Future[k-1]] - j; 0 <= l && l < len(p) {
-			s.losses[i][at[k]] = loss(p[l])
+			losses[cell] = loss(p[l])
+		}
+		if laws != nil { // all symbols, in order
+			copy(laws[cell*h.a+j:], p)
 		}
 	}, report)
 	if err != nil {
 		return err
 	}
 	for i, pt := range s.points {
-		h.points++
-		for j, k := range h.ks {
-			bits := s.losses[i][j]
-			if math.IsNaN(bits) || math.IsInf(bits, 0) {
-				return fmt.Errorf("ahead: %d steps after test symbol %d: loss %v, want finite", k, pt.First, bits)
-			}
+		copy(h.losses, losses[i*len(h.ks):])
+		f := &predictors.Forecast{Exact: make([]bool, len(h.ks)), Direct: make([]bool, len(h.ks))}
+		for j := range h.ks {
+			h.raw[j] += h.losses[j]
 			h.exact[j]++
-			h.raw[j] += bits
-			h.fair[j].add(pt.First+k-1, bits, 1)
+			f.Exact[j] = true
+			if cell := i*len(h.ks) + j; laws != nil {
+				f.P = append(f.P, laws[cell*h.a:(cell+1)*h.a])
+			}
+		}
+		f.Half = [2][][]float64{f.P, f.P}
+		if err := h.take(pt, f); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// wanted are the symbols whose probabilities are needed: all, for riders that
+// want whole laws, or those that come.
+func (h *Ahead) wanted() (ys []symbol) {
+	if h.whole() {
+		for y := range h.a {
+			ys = append(ys, symbol(y))
+		}
+		return ys
+	}
+	for _, pt := range h.surveyed.points {
+		for _, k := range h.ks {
+			ys = append(ys, pt.Future[k-1])
+		}
+	}
+	slices.Sort(ys)
+	return slices.Compact(ys)
 }
 
 func loss(p float64) float64 { return -math.Log2(p) }

@@ -94,6 +94,14 @@ var Kinds = []Info{
 	{"belief_r2", "share", "higher", "share of the exact Bayes filter's belief, over its mean, that a linear map of the predictor's hidden state gives", false},
 	{"train_ops", "operations", "lower", "of training, as the predictor counts them (predictors.OpCounter)", false},
 	{"ops_per_symbol", "operations", "lower", "of predicting and observing one symbol, as the predictor estimates them", false},
+	{"skill", "share", "higher", "S_k: 1 less ahead_bits over the loss of the training frequencies on the same symbols", false},
+	{"half_life", "symbols", "higher", "the horizon by which the information over the training frequencies has halved; infinite if it has not by the last", false},
+	{"divergence", "bits/symbol", "lower", "D_k: Kullback-Leibler divergence of the k-step marginal from the exact Bayes filter's, the expected regret; known processes", true},
+	{"bound_ratio", "ratio", "", "ρ_k = D_k/(k D_1), at most 1 in expectation: how much of what next-symbol errors could do k steps ahead they do", false},
+	{"block_bits", "bits/symbol", "lower", "B_m: loss of the next m symbols, each given those before; in the mean the next symbol's loss", true},
+	{"block_bits_cold", "bits/symbol", "lower", "the same without the past", true},
+	{"block_sd", "bits/symbol", "", "standard deviation of B_m over places", false},
+	{"total_correlation", "bits", "", "TC_m = Σ_{k≤m} L_k − m B_m: what the marginals of m future symbols miss of their dependence", false},
 	{"optimum_law", "bits/symbol", "", "expected loss of the best predictor k steps ahead, from the law of the source", false},
 }
 

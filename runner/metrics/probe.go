@@ -29,35 +29,15 @@ func NewProbe(c *corpora.Corpus, o Protocol) *Probe {
 	if c.Process == nil {
 		return b
 	}
-	f := c.Process.Filter()
-	believer, ok := f.(corpora.Believer)
+	believer, ok := c.Process.Filter().(corpora.Believer)
 	if !ok {
 		return b
 	}
-	far, first := 1, 0
-	if len(o.Horizons) > 0 {
-		far = o.Horizons[len(o.Horizons)-1]
-	}
-	points := placePoints(c.Test.Docs, o.Points, far)
+	points := placePoints(c.Test.Docs, o.Points, farthest(o))
 	if states := len(believer.Belief(nil)); (len(points)+1)/2 < states {
 		return b
 	}
-	for i, doc := range c.Test.Docs {
-		f.Reset()
-		if i == 0 && o.Continue && c.Test.Continues {
-			past := before(c)
-			for _, x := range past[max(0, len(past)-o.ContextSymbols):] {
-				f.Observe(x)
-			}
-		}
-		for at, x := range doc {
-			if n := len(b.beliefs); n < len(points) && points[n] == first+at {
-				b.beliefs = append(b.beliefs, believer.Belief(nil))
-			}
-			f.Observe(x)
-		}
-		first += len(doc)
-	}
+	eachPoint(c, o, func(f corpora.Filter) { b.beliefs = append(b.beliefs, f.(corpora.Believer).Belief(nil)) })
 	return b
 }
 

@@ -3,4 +3,5 @@ package metrics
 // Studies are the kinds of study, in the order of tables.
 var Studies = []StudyKind{
 	truncationKind,
+	calibrationKind,
 }

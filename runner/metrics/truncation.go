@@ -188,11 +188,7 @@ type average struct {
 
 // mean is the mean of a series of neighbours with its HAC interval.
 func mean(v []float64) average {
-	ones := make([]float64, len(v))
-	for i := range ones {
-		ones[i] = 1
-	}
-	return average{results.HAC(v, ones, 0), len(v)}
+	return average{results.HAC(v, ones(len(v)), 0), len(v)}
 }
 
 func (a average) as(metric string, at int) Ranged {

@@ -41,11 +41,7 @@ func Walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o Prot
 	if o.Top1 {
 		w.top = make([]symbol, stride)
 	}
-	far := 1 // without horizons, points are there for the other metrics
-	if len(o.Horizons) > 0 {
-		far = o.Horizons[len(o.Horizons)-1]
-	}
-	points := placePoints(c.Test.Docs, o.Points, far)
+	points := placePoints(c.Test.Docs, o.Points, farthest(o))
 	w.total = int64(c.Test.Symbols) + int64(len(points))*pointCost(o)
 	first := 0
 	for i, doc := range c.Test.Docs {
