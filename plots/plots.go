@@ -25,6 +25,7 @@ type Reader interface {
 	Missing(results.Filter) ([]results.MissingRow, error)
 	BlockLosses(f results.Filter, metric string, horizon int) ([]results.Series, error)
 	Chosen(results.Filter) ([]results.ChosenRow, error)
+	Scores(f results.Filter, metric string) ([]results.ScoreRow, error)
 }
 
 var _ Reader = (*results.Store)(nil)
@@ -52,6 +53,11 @@ type Kind struct {
 var Kinds = []Kind{
 	{"bits", "bits per byte of each predictor, with 95% intervals, best first", DefaultBits},
 	{"horizon", "loss k steps ahead against k, with the optimum where it is known", DefaultHorizon},
+	{"scores", "any stored metric against what it is a function of (steps ahead, distance, length of context), with intervals", DefaultScores},
+	{"skill", "skill k steps ahead against k: 1 less the loss over that of the training frequencies", DefaultSkill},
+	{"divergence", "expected regret k steps ahead against k, on known processes", DefaultDivergence},
+	{"bound-ratio", "regret k steps ahead over k times that of the next symbol, which bounds it, against k", DefaultBoundRatio},
+	{"reliability", "how often what was said to have probability q came, against q", DefaultReliability},
 	{"curves", "loss in the course of training against training symbols", DefaultCurves},
 	{"against", "a loss against an amount (training symbols, seconds, operations, model bytes, …) or a parameter, sweeps joined; with fits h + c/log2 n or L + b n^-beta", DefaultAgainst},
 	{"increments", "what each step from one predictor to the next changes, with paired 95% intervals, against references", DefaultIncrements},

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -130,15 +131,34 @@ func fakeCell(f fake, corpus string, c, replicate int) results.Cell {
 		Train: slice("train"), Test: slice("test"), Seeds: fmt.Sprintf(`{"init":%d}`, replicate), Evaluate: "{}"}
 }
 
+// fakeFar are scores that figures of horizons show, beside the losses.
+func fakeFar(k int, skill, regret, half float64) (out []results.Score) {
+	nan := math.NaN()
+	add := func(metric string, at int, v, lo, hi float64) {
+		out = append(out, results.Score{Metric: metric, Horizon: at, N: 400, Value: v, Lo: lo, Hi: hi})
+	}
+	add("skill", k, skill, skill-half, skill+half)
+	if regret > 0 && k <= 8 {
+		add("divergence", k, regret, 0.8*regret, 1.3*regret)
+		add("bound_ratio", k, math.Pow(float64(k), -1.5), nan, nan)
+	}
+	for bin := range 5 {
+		q := 0.1 + 0.2*float64(bin)
+		add("reliability_confidence", 100*k+bin, q, nan, nan)
+		add("reliability_frequency", 100*k+bin, math.Pow(q, 1+skill), q/2, min(1, 1.2*q))
+	}
+	return out
+}
+
 func fakeOutcome(rng *rand.Rand, f fake, c int) results.Outcome {
 	nan, b := math.NaN(), f.bits[c]
 	o := results.Outcome{TrainSeconds: f.train, TrainSymbols: 453_760, ModelBytes: f.model, EvalSeconds: 1, WallSeconds: nan, CPUSeconds: nan, SymbolsPerSecond: nan}
 	half := []float64{0.05, 0.004, 0.004}[c]
 	if f.coder {
-		o.Scores = []results.Score{{Metric: "bits_per_byte", N: 56720, Value: b, Lo: nan, Hi: nan}}
+		o.Scores = []results.Score{{Metric: "bits_per_byte", Horizon: 1, N: 56720, Value: b, Lo: nan, Hi: nan}}
 		return o
 	}
-	o.Scores = []results.Score{{Metric: "bits_per_byte", N: 56720, Value: b, Lo: b - half, Hi: b + half}}
+	o.Scores = []results.Score{{Metric: "bits_per_byte", Horizon: 1, N: 56720, Value: b, Lo: b - half, Hi: b + half}}
 	o.Blocks = sweepBlocks("log_loss", 1, b)
 	if f.name == "nadaraya-watson" {
 		o.Chosen = map[string]float64{"beta_1": 2.5, "beta_2": 1.25, "beta_3": 0.5, "gamma": 0.3}
@@ -155,6 +175,7 @@ func fakeOutcome(rng *rand.Rand, f fake, c int) results.Outcome {
 			v = known[k] + (b-2.0/3)*math.Pow(float64(k), -0.5)
 		}
 		o.Scores = append(o.Scores, results.Score{Metric: "ahead_bits", Horizon: k, N: 400, Value: v, Lo: v - 2*half, Hi: v + 2*half})
+		o.Scores = append(o.Scores, fakeFar(k, 1-v/far, v-known[k], half)...)
 		if c > 0 {
 			o.Scores = append(o.Scores, results.Score{Metric: "optimum", Horizon: k, N: 400, Value: known[k], Lo: nan, Hi: nan})
 		}
@@ -444,7 +465,13 @@ func TestOnePoint(t *testing.T) {
 	}
 	o := fakeOutcome(rand.New(rand.NewPCG(1, 1)), fakes[2], 0)
 	o.Chosen = map[string]float64{"beta_1": 0}
-	o.Scores, o.Curve = o.Scores[:2], o.Curve[:1]
+	o.Curve = o.Curve[:1]
+	seen := map[string]bool{}
+	o.Scores = slices.DeleteFunc(o.Scores, func(s results.Score) bool {
+		had := seen[s.Metric]
+		seen[s.Metric] = true
+		return had
+	})
 	if err := s.Finish(id, o); err != nil {
 		t.Fatal(err)
 	}

@@ -281,6 +281,27 @@ func (s *Store) Chosen(f Filter) ([]ChosenRow, error) {
 		func(r *ChosenRow) []any { return r.ID.to(numbers{&r.Chosen}) })
 }
 
+// A ScoreRow is one score of a finished cell.
+type ScoreRow struct {
+	ID
+	Metric        string
+	Horizon       int // whatever the metric is a function of
+	N             int64
+	Value, Lo, Hi float64 // Lo and Hi NaN without an interval
+}
+
+// Scores lists those of a metric, by corpus, place in the plan and horizon.
+func (s *Store) Scores(f Filter, metric string) ([]ScoreRow, error) {
+	cond, args := f.where()
+	return readWhere(s, cond+` AND latest AND state = 'done' AND metric = ? ORDER BY experiment, corpus, ordinal, horizon`, append(args, metric),
+		`SELECT experiment, corpus, predictor, kind, mode, seeds, ordinal, metric, horizon, n,
+			CASE class WHEN '+inf' THEN 9e999 WHEN '-inf' THEN -9e999 ELSE value END, lo, hi
+			FROM cells JOIN score ON score.attempt = cells.attempt`,
+		func(r *ScoreRow) []any {
+			return r.ID.to(&r.Metric, &r.Horizon, &r.N, num{&r.Value}, num{&r.Lo}, num{&r.Hi})
+		})
+}
+
 // CellState is where a planned cell stands.
 type CellState struct {
 	Ordinal     int
