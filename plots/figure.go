@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,10 +37,10 @@ type figure struct {
 	table       [][]string // what is computed here and nowhere stored, with a head; written as CSV
 }
 
-// A panel is a plot between a title and the label of its x axis. Both are
-// drawn here, centred on the data; gonum would centre the title on the labels
-// too, and leave room for the label as if it stood at the middle of the values,
-// which on a logarithmic axis is near its right end.
+// A panel is a plot between a title and the labels of its axes. They are drawn
+// here, centred on the data; gonum would centre the title on the labels too, and
+// leave room for a label as if it stood at the middle of the values, which on a
+// logarithmic axis is near its end.
 type panel struct {
 	title string
 	x     string
@@ -165,12 +166,22 @@ func (f *figure) drawPanels(c draw.Canvas) {
 	title.Font.Weight = xfont.WeightBold
 	title.XAlign, title.YAlign = draw.XCenter, draw.YTop
 	label.XAlign, label.YAlign = draw.XCenter, draw.YBottom
+	side := textStyle(labelSize, black)
+	side.Rotation, side.XAlign, side.YAlign = math.Pi/2, draw.XCenter, draw.YTop
 	for i, p := range f.panels {
 		t := tiles.At(c, i%f.cols(), i/f.cols())
 		at := draw.Crop(t, 0, 0, 1.3*labelSize, -1.6*labelSize)
+		y := p.plot.Y.Label.Text
+		if p.plot.Y.Label.Text = ""; y != "" {
+			at = draw.Crop(at, 1.4*labelSize, 0, 0, 0)
+		}
 		p.plot.Draw(at)
 		data := p.plot.DataCanvas(at)
+		p.plot.Y.Label.Text = y
 		middle := data.Center().X
+		if y != "" {
+			c.FillText(side, vg.Point{X: t.Min.X, Y: data.Center().Y}, y)
+		}
 		c.FillText(title, vg.Point{X: middle, Y: t.Max.Y}, p.title)
 		c.FillText(label, vg.Point{X: middle, Y: t.Min.Y}, p.x)
 	}
