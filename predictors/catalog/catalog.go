@@ -121,7 +121,7 @@ var Kinds = []Kind{
 		Default: baseline.DefaultBzip2LM, Tiny: baseline.TinyBzip2LM, Skip: wholeBytesAnew},
 	{Name: "nadaraya-watson", Version: 2, Doc: "kernel smoothing over all training contexts, with discounts, bandwidths tuned; direct horizons", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976; Kneser & Ney 1995", Random: true,
 		Default: kernel.DefaultNadarayaWatson, Tiny: kernel.TinyNadarayaWatson},
-	{Name: "kernel-smoother", Version: 1, Doc: "smoothing over all training contexts with any kernel of any distance, over short n-grams", Paper: "Nadaraya 1964; Watson 1964; Li & Racine 2003; Lodhi et al. 2002; Leslie et al. 2004", Random: true,
+	{Name: "kernel-smoother", Version: 2, Doc: "smoothing over all training contexts with any kernel of any distance, over short n-grams", Paper: "Nadaraya 1964; Watson 1964; Li & Racine 2003; Lodhi et al. 2002; Leslie et al. 2004", Random: true,
 		Default: corpus.DefaultConfig, Tiny: corpus.TinyConfig},
 	{Name: "window-nadaraya-watson", Version: 1, Doc: "kernel smoothing over the present text's window, bandwidths learned by gradient", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
 		Default: metric.DefaultWindow, Tiny: metric.TinyWindow},

@@ -596,7 +596,7 @@ func TestConfigErrors(t *testing.T) {
 		`kernel = "cosine", want one of`:                 func(c *Config) { c.Kernel = "cosine" },
 		`embedding = "bert", want one of`:                func(c *Config) { c.Embedding = "bert" },
 		`lags = 33, want 1 to 32`:                        func(c *Config) { c.Lags = 33 },
-		`kernel = "product" compares symbols`:            func(c *Config) { c.Embedding = "ppmi" },
+		`kernel = "product" compares symbols`:            func(c *Config) { c.Kernel, c.Embedding = "product", "ppmi" },
 		`mixing = true with embedding = "spectrum"`:      func(c *Config) { c.Kernel, c.Embedding, c.Mixing = "laplace", "spectrum", true },
 		`lags = 3, want at least k = 5`:                  func(c *Config) { c.Kernel, c.Embedding, c.K = "laplace", "subsequence", 5 },
 		`kernel = "dot" with embedding = "ppmi"`:         func(c *Config) { c.Kernel, c.Embedding = "dot", "ppmi" },
