@@ -419,7 +419,7 @@ func TestCopiedLag(t *testing.T) {
 		}
 	}
 	c := DefaultConfig().(*Config)
-	c.Lags, c.Backoff, c.Queries = 16, 2, 1000
+	c.Kernel, c.Lags, c.Backoff, c.Queries = "product", 16, 2, 1000
 	p := fit(t, c, 2, xs[:38_000])
 	d := p.Describe()
 	for j := 1; j < 16; j++ {
