@@ -125,7 +125,7 @@ var Kinds = []Kind{
 		Default: corpus.DefaultConfig, Tiny: corpus.TinyConfig},
 	{Name: "window-nadaraya-watson", Version: 1, Doc: "kernel smoothing over the present text's window, bandwidths learned by gradient", Paper: "Nadaraya 1964; Watson 1964; Aitchison & Aitken 1976", Random: true,
 		Default: metric.DefaultWindow, Tiny: metric.TinyWindow},
-	{Name: "learned-metric", Version: 2, Doc: "kernel smoothing with a learned metric, one attention head with one-hot values, over training contexts or the window", Paper: "Tsai et al. 2019; Vaswani et al. 2017", Random: true,
+	{Name: "learned-metric", Version: 3, Doc: "kernel smoothing with a learned metric, one attention head with one-hot values, over training contexts or the window", Paper: "Tsai et al. 2019; Vaswani et al. 2017", Random: true,
 		Default: metric.Default, Tiny: metric.Tiny},
 	{Name: "random-features", Version: 1, Doc: "kernel smoothing by sums of random features: linear attention with the corpus for memory", Paper: "Rahimi & Recht 2007; Katharopoulos et al. 2020; Choromanski et al. 2020", Random: true,
 		Default: features.Default, Tiny: features.Tiny},

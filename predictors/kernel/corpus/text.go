@@ -57,6 +57,25 @@ func (t *text) pad(m int) {
 	}
 }
 
+// documents are those of the text, each of which begins with a context that has
+// room and ends with one that has none.
+func (t *text) documents() (docs [][]Symbol) {
+	m, first, end := len(t.symbols)-t.n+1, 0, 0
+	for i, room := range t.room {
+		if room == 0 {
+			continue
+		}
+		if i > 0 && t.room[i-1] == 0 {
+			docs, first = append(docs, t.symbols[first:i]), i
+		}
+		end = i + m + 1
+	}
+	if end > first {
+		docs = append(docs, t.symbols[first:end])
+	}
+	return docs
+}
+
 // pack makes the bytes.
 func (t *text) pack() {
 	t.bytes = make([]byte, len(t.symbols))

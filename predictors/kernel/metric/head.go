@@ -22,6 +22,7 @@ type head[F smoother.Float] struct {
 	farNext   []symbol
 	farScores []float32
 	next      []symbol
+	levels    [2][]float32 // of a tree
 }
 
 func newHead[F smoother.Float](s shape) *head[F] {
@@ -157,26 +158,24 @@ func (h *head[F]) lengthsBack(p, d *params[F], t target[F]) {
 const floor = 1e-9
 
 // A mixed is what a prediction rests on.
-type mixed struct{ fallback, effective float64 }
+type mixed struct{ fallback, effective, match float64 }
 
 // mix sets q to floor + (1 − A·floor) (w_0 q0 + Σ_j w_j 1[next_j = ·]), q
-// holding q0 before, and leaves weights in s, the largest 1 of those and s0.
-func mix(q []float64, s []float32, next []symbol, s0 float64) mixed {
-	top := s0
+// holding q0 before, and leaves weights in s, the largest 1 of those and s0. A
+// pair without leaves is a context each.
+func mix(q []float64, s []float32, p pairs, s0 float64) mixed {
+	top := float32(s0)
 	for _, v := range s {
-		top = max(top, float64(v))
+		if v > top { // max minds NaN, and takes thrice as long
+			top = v
+		}
 	}
-	none, total, squares := math.Exp(s0-top), 0.0, 0.0
+	none := math.Exp(s0 - float64(top))
 	for y := range q {
 		q[y] *= none
 	}
-	expShifted(s, float32(top))
-	for j, y := range next[:len(s)] {
-		w := float64(s[j])
-		q[y] += w
-		total += w
-		squares += w * w
-	}
+	expShifted(s, top)
+	total, squares := p.add(q, s)
 	r := (1 - floor*float64(len(q))) / (total + none)
 	for y := range q {
 		q[y] = floor + q[y]*r
@@ -186,4 +185,27 @@ func mix(q []float64, s []float32, next []symbol, s0 float64) mixed {
 		m.effective = total * total / squares
 	}
 	return m
+}
+
+// add adds the weights of the contexts to their next symbols and returns their
+// sum and that of their squares.
+func (p pairs) add(q []float64, weights []float32) (total, squares float64) {
+	if p.leaf == nil {
+		for j, y := range p.next[:len(weights)] {
+			w := float64(weights[j])
+			q[y] += w
+			total += w
+			squares += w * w
+		}
+		return total, squares
+	}
+	count, next := p.count[:len(p.leaf)], p.next[:len(p.leaf)]
+	for j, i := range p.leaf {
+		w := float64(weights[i])
+		all := w * float64(count[j])
+		q[next[j]] += all
+		total += all
+		squares += w * all
+	}
+	return total, squares
 }

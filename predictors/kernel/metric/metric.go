@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 
 	"horizon/predictors"
+	"horizon/predictors/kernel/ppmi"
 	"horizon/predictors/kernel/smoother"
 )
 
@@ -24,7 +25,7 @@ import (
 //	           weights cancel: β = ln[(1−λ)(A−1)/λ]
 //	geometric  β ρ^{l−1} on lag l's part of it: recency
 //	free       β_l
-//	embedding  β_l (1[a = b] + γ e(a)·e(b)): one-hot beside fixed vectors e of
+//	embedding  β_l (1[a = b] + γ_l e(a)·e(b)): one-hot beside fixed vectors e of
 //	           unit length (PPMI-SVD), so that a lag may agree in part
 //	low-rank   Wq Wkᵀ/√r: queries and keys of r numbers, an attention head
 //	           (Tsai et al. 2019); symmetric: Wq = Wk
@@ -73,7 +74,7 @@ type params[F smoother.Float] struct {
 	wq       []F // "low-rank" [M·S,R]; "full" [M·S,M·S]
 	wk       []F // "low-rank" [M·S,R], wq itself if symmetric
 	beta     []F // logarithms: "flat" [1]; "geometric" ln β, ln ρ; else [M]; none in "low-rank"
-	gamma    []F // [1] ln γ of "embedding"
+	gamma    []F // [M] ln γ_l of "embedding"
 	null     []F // [1] s_0
 	slope    []F // [1] ln of the rate at which a position's score falls with its distance (window memory)
 
@@ -121,7 +122,7 @@ func (p *params[F]) view(take func(n int) []F) {
 		p.beta = take(p.M)
 	}
 	if p.form == embedded {
-		p.gamma = take(1)
+		p.gamma = take(p.M)
 	}
 	p.null, p.slope = take(1), take(1)
 }
@@ -147,7 +148,9 @@ func (p *params[F]) initialize(seed uint64, slope, null float64) {
 		p.beta[1] = F(math.Log(startRho))
 	}
 	if p.form == embedded {
-		p.gamma[0] = F(math.Log(startGamma))
+		for l := range p.gamma {
+			p.gamma[l] = F(math.Log(startGamma))
+		}
 	}
 	p.slope[0], p.null[0] = F(math.Log(slope)), F(null)
 	if p.form != lowRank {
@@ -167,13 +170,19 @@ func (p *params[F]) initialize(seed uint64, slope, null float64) {
 	}
 }
 
-// learnVectors makes the vectors of "embedding" from the training part.
+// learnVectors makes the vectors of "embedding", of unit length, from the
+// training part.
 func (p *params[F]) learnVectors(docs [][]symbol, seed uint64) {
 	if p.form != embedded {
 		return
 	}
-	for i, v := range Vectors(docs, p.A, p.E, p.Span, seed) {
-		p.vectors[i] = F(v)
+	all := ppmi.Vectors(docs, p.A, p.E, p.Span, seed)
+	for at := 0; at < len(all); at += p.E {
+		v := all[at : at+p.E]
+		length := math.Sqrt(square(v))
+		for i, x := range v {
+			p.vectors[at+i] = F(x / max(length, 1e-10)) // of one that never occurs, 0
+		}
 	}
 }
 
@@ -227,7 +236,7 @@ func (p *params[F]) table(u, q []F, c []symbol) {
 		case p.form == embedded:
 			row := u[l*p.S:][:p.A]
 			smoother.NT(1, p.A, p.E, p.vectors[int(x)*p.E:], p.E, p.vectors, p.E, 0, row, p.A)
-			scale(row, p.weight(l)*F(math.Exp(float64(p.gamma[0]))))
+			scale(row, p.weight(l)*F(math.Exp(float64(p.gamma[l]))))
 			row[x] += p.weight(l)
 		default:
 			u[l*p.S+int(x)] += p.weight(l)
@@ -250,13 +259,13 @@ func (p *params[F]) tableBack(d *params[F], du, u, q []F, c []symbol) {
 			continue
 		}
 		g := du[l*p.S+int(x)] * p.weight(l)
-		if p.form == embedded { // u is its own derivative in ln β_l, and but for the one-hot part in ln γ
+		if p.form == embedded { // u is its own derivative in ln β_l, and but for the one-hot part in ln γ_l
 			own := g
 			g = 0
 			for i, v := range u[l*p.S:][:p.A] {
 				g += v * du[l*p.S+i]
 			}
-			d.gamma[0] += g - own
+			d.gamma[l] += g - own
 		}
 		switch p.form {
 		case flat:
@@ -342,7 +351,9 @@ func (p *params[F]) valid() error {
 func (p *params[F]) describe(out map[string]float64) {
 	out["alpha"] = math.Exp(float64(p.null[0]))
 	if p.form == embedded {
-		out["gamma"] = math.Exp(float64(p.gamma[0]))
+		for l, v := range p.gamma {
+			out[fmt.Sprintf("gamma_%d", l+1)] = math.Exp(float64(v))
+		}
 	}
 	if p.form == lowRank {
 		p.describeLowRank(out)

@@ -3,6 +3,7 @@ package metric
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -91,7 +92,7 @@ func bilinear(p *params[float64], c1, c []symbol) (sum float64) {
 		case int(c[l]) == p.A || int(c1[l]) == p.A:
 		case p.form == embedded:
 			for e := range p.E {
-				sum += beta * math.Exp(p.gamma[0]) * p.vectors[int(c[l])*p.E+e] * p.vectors[int(c1[l])*p.E+e]
+				sum += beta * math.Exp(p.gamma[l]) * p.vectors[int(c[l])*p.E+e] * p.vectors[int(c1[l])*p.E+e]
 			}
 			if c[l] == c1[l] {
 				sum += beta
@@ -140,6 +141,9 @@ func reversed(xs []symbol, end, m, a int) []symbol {
 	}
 	return c
 }
+
+// last lists the last m symbols of a past, the last first.
+func last(past []symbol, m int) []symbol { return reversed(past, len(past), m, 0) }
 
 func source(rng *rand.Rand, a, n int) []symbol {
 	xs := make([]symbol, n)
@@ -213,10 +217,41 @@ func TestCorpusEqualsDefinition(t *testing.T) {
 			p.prior.law(q0, xs[max(0, i-1):i])
 			p.Predict(got)
 			compare(t, s.String(), got, law(ref, q0, reversed(xs, i, m, a), contexts, next, 0), 2e-6)
-			if r := p.contexts.find(p.c, 0); r.high-r.low != len(next) {
+			if r := p.contexts.find(last(p.past, m), 0); r.high-r.low != len(next) {
 				t.Fatalf("candidates = %d, want all %d", r.high-r.low, len(next))
 			}
 			p.Observe(x)
+		}
+	}
+}
+
+// TestTree: a tree holds the contexts with their next symbols, no two alike.
+func TestTree(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	const a, m = 3, 4
+	for _, n := range []int{0, 1, 500} {
+		p := newCorpus("corpus", shape{A: a, M: m, S: a + 1, form: free}, 0, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+		b := newCorpusBatch(p.corpusModel, [][]symbol{source(rng, a, n)}, n)
+		tree := newTree(&b.contexts, a)
+		want, got := map[string]int{}, map[string]int{}
+		for i, y := range b.contexts.next {
+			key := ""
+			for _, xs := range b.contexts.lags {
+				key = fmt.Sprint(xs[i], key)
+			}
+			want[fmt.Sprint(key, y)]++
+		}
+		for j, y := range tree.pairs.next {
+			key, at := "", tree.pairs.leaf[j]
+			for l := m - 1; l >= 0; l-- {
+				v := tree.levels[l]
+				key += fmt.Sprint(v.symbol[at], "")
+				at = v.parent[at]
+			}
+			got[fmt.Sprint(key, y)] += int(tree.pairs.count[j])
+		}
+		if !maps.Equal(got, want) || len(tree.pairs.leaf) != len(want) {
+			t.Fatalf("%d contexts: %d pairs %v, want %v", n, len(tree.pairs.leaf), got, want)
 		}
 	}
 }
@@ -260,9 +295,10 @@ func TestCandidatesShareEndings(t *testing.T) {
 	}
 	for _, x := range source(rng, a, 50) {
 		p.Observe(x)
-		r := p.contexts.find(p.c, 20)
+		c := last(p.past, m)
+		r := p.contexts.find(c, 20)
 		shared := func(i int) (n int) {
-			for n < m && p.contexts.lags[n][i] == p.c[n] {
+			for n < m && p.contexts.lags[n][i] == c[n] {
 				n++
 			}
 			return n
@@ -419,70 +455,6 @@ func TestLearnsWhichLagMatters(t *testing.T) {
 			if w[l] > w["beta_3"]/3 {
 				t.Errorf("%s: %s = %.2f beside beta_3 = %.2f", memory, l, w[l], w["beta_3"])
 			}
-		}
-	}
-}
-
-// TestVectors: symbols in like company have like vectors.
-func TestVectors(t *testing.T) {
-	rng := rand.New(rand.NewPCG(17, 18))
-	xs := make([]symbol, 6000) // one of 0 to 2, then one of 3 to 5, and so on; 6 never
-	for i := range xs {
-		xs[i] = symbol(3*(i%2) + rng.IntN(3))
-	}
-	v := Vectors([][]symbol{xs}, 7, 4, 1, 1)
-	cos := func(x, y int) (sum float64) {
-		for i := range 4 {
-			sum += v[x*4+i] * v[y*4+i]
-		}
-		return sum
-	}
-	for x := range 6 {
-		for y := range 6 {
-			if c := cos(x, y); x == y && math.Abs(c-1) > 1e-9 || x != y && x/3 == y/3 && c < 0.7 || x/3 != y/3 && c > 0.5 {
-				t.Errorf("cos(%d, %d) = %v", x, y, c)
-			}
-		}
-	}
-	if cos(6, 6) != 0 {
-		t.Errorf("a symbol that never occurs has a vector of length² %v, want 0", cos(6, 6))
-	}
-}
-
-// TestSingularVectors: random projection finds the singular values of a matrix
-// small enough to be done whole.
-func TestSingularVectors(t *testing.T) {
-	rng := rand.New(rand.NewPCG(19, 20))
-	const a = 40
-	m := information([][]symbol{source(rng, a, 3000)}, a, 2)
-	q := randomMatrix(rng, a, a)
-	q = m.times(m.transposeTimes(q))
-	orthonormalize(q)
-	u, values := m.leftVectors(q)
-	total, squares := 0.0, 0.0
-	for _, v := range m.value {
-		squares += v * v
-	}
-	for i, v := range values {
-		total += v * v
-		if i == 0 || v < 1e-6*values[0] {
-			continue
-		}
-		if v > values[i-1]+1e-9 {
-			t.Errorf("singular value %d = %v after %v", i, v, values[i-1])
-		}
-	}
-	if math.Abs(total-squares) > 1e-6*squares {
-		t.Errorf("Σ σ² = %v, want ‖M‖² = %v", total, squares)
-	}
-	first := m.transposeTimes(u) // uᵀ M has length σ
-	for i := range 5 {
-		sum := 0.0
-		for r := range 2 * a {
-			sum += first.At(r, i) * first.At(r, i)
-		}
-		if math.Abs(math.Sqrt(sum)-values[i]) > 1e-6*values[0] {
-			t.Errorf("‖u_%dᵀ M‖ = %v, want %v", i, math.Sqrt(sum), values[i])
 		}
 	}
 }

@@ -2,7 +2,6 @@ package metric
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
@@ -27,124 +26,42 @@ import (
 // A Window is a place in a sequence.
 type Window struct {
 	*windowModel
-	past  []symbol // M missing symbols and those of the text, the last at its end
-	probs []float64
-	rests mixed
-	fresh bool
+	place
 }
 
 // windowModel is what forks share.
 type windowModel struct {
-	kind   string
-	env    predictors.Env
-	train  Training
+	*model
 	window int
-	order  int // of the prior
-	shape  shape
-	params *params[float32]
-	prior  *prior
-	chosen choice
-	budget predictors.Budget
-	ops    float64
-	shelf  shelf[*head[float32]]
 }
 
 // startDistance is the distance at which recency starts to fall to 1/e.
 const startDistance = 200
 
 func newWindow(kind string, s shape, window, order int, t Training, env predictors.Env) *Window {
-	m := &windowModel{kind: kind, env: env, train: t, window: window, order: order, shape: s}
-	m.params = newParams[float32](s)
+	m := &windowModel{model: newModel(kind, s, order, t, env), window: window}
 	m.params.initialize(env.Seed, 1./startDistance, 0)
-	m.prior = newPrior(nil, env.Alphabet, order)
-	m.shelf.fresh = func() *head[float32] { return newHead[float32](s) }
-	p := &Window{windowModel: m}
-	p.Reset()
-	return p
-}
-
-// Alphabet is A.
-func (p *Window) Alphabet() int { return p.env.Alphabet }
-
-// Reset goes back to the empty context.
-func (p *Window) Reset() {
-	p.past = p.past[:0]
-	for range p.shape.M {
-		p.past = append(p.past, symbol(p.shape.A))
-	}
-	p.fresh = false
-}
-
-// Observe moves the window on.
-func (p *Window) Observe(x symbol) {
-	if int(x) >= p.shape.A {
-		panic(fmt.Sprintf("%s: symbol = %d, want < %d", p.kind, x, p.shape.A))
-	}
-	keep := p.window + p.shape.M
-	if len(p.past) >= 2*keep {
-		n := copy(p.past, p.past[len(p.past)-keep:])
-		p.past = p.past[:n]
-	}
-	p.past = append(p.past, x)
-	p.fresh = false
+	return &Window{windowModel: m, place: newPlace(kind, m, s, window)}
 }
 
 // Fork returns a predictor at the same place that shares the parameters.
 func (p *Window) Fork() predictors.Predictor {
-	return &Window{windowModel: p.windowModel, past: slices.Clone(p.seen())}
+	return &Window{windowModel: p.windowModel, place: p.fork()}
 }
 
-// seen is what the future depends on.
-func (p *Window) seen() []symbol {
-	return p.past[max(0, len(p.past)-p.window-p.shape.M):]
-}
-
-// State is the window and the contexts of its positions.
-func (p *Window) State(b []byte) []byte {
-	for _, x := range p.seen() {
-		b = binary.LittleEndian.AppendUint16(b, x)
-	}
-	return b
-}
-
-// Predict sets q to the smoothed law.
-func (p *Window) Predict(q []float64) {
-	p.refresh()
-	copy(q, p.probs)
-}
-
-// Prob is Predict for one symbol.
-func (p *Window) Prob(x symbol) float64 {
-	p.refresh()
-	return p.probs[x]
-}
-
-func (p *Window) refresh() {
-	if p.fresh {
-		return
-	}
-	if p.probs == nil {
-		p.probs = make([]float64, p.shape.A)
-	}
-	h := p.shelf.take()
-	low := max(p.shape.M, len(p.past)-p.window)
-	p.prior.law(p.probs, known(p.past, p.shape.A, p.prior.order()))
-	s := h.scores(p.params, h.context(p.past, len(p.past)), h.view(p.past, low, len(p.past)), len(p.past)-low, p.rate(), nil)
-	p.rests = mix(p.probs, s, p.past[low:], float64(p.params.null[0]))
-	p.shelf.put(h)
-	p.fresh = true
+// smooth sets q to the law after past.
+func (m *windowModel) smooth(q []float64, past []symbol) mixed {
+	h := m.shelf.take()
+	defer m.shelf.put(h)
+	low := max(m.shape.M, len(past)-m.window)
+	m.lower(q, past)
+	s := h.scores(m.params, h.context(past, len(past)), h.view(past, low, len(past)), len(past)-low, m.rate(), nil)
+	rests := mix(q, s, pairs{next: past[low:]}, float64(m.params.null[0]))
+	rests.match = math.NaN() // positions are the prediction's own: a match has no meaning here
+	return rests
 }
 
 func (m *windowModel) rate() float32 { return float32(math.Exp(float64(m.params.slope[0]))) }
-
-// known is the part of the last symbols that the document has, of at most n.
-func known(past []symbol, a, n int) []symbol {
-	past = past[max(0, len(past)-n):]
-	for len(past) > 0 && int(past[0]) == a {
-		past = past[1:]
-	}
-	return past
-}
 
 // context lists the M symbols of xs before end, the last first.
 func (h *head[F]) context(xs []symbol, end int) []symbol {
@@ -161,13 +78,6 @@ func (h *head[F]) view(xs []symbol, low, high int) [][]symbol {
 		h.lagView[l] = xs[low-1-l : high-1-l]
 	}
 	return h.lagView
-}
-
-// Evidence: positions in the window are the prediction's; the length of a
-// match has no meaning here.
-func (p *Window) Evidence() predictors.Evidence {
-	p.refresh()
-	return predictors.Evidence{Match: math.NaN(), Effective: p.rests.effective, Fallback: p.rests.fallback}
 }
 
 // Ops counts a look-up and an addition for each lag of each position, the
@@ -190,13 +100,6 @@ func (s shape) tableOps() float64 {
 	return float64(s.M)
 }
 
-// SetBudget bounds the time and operations of the next training. Its bytes are
-// parameters and counts of q0, of as high an order as there is room for.
-func (p *Window) SetBudget(b predictors.Budget) error {
-	p.budget = b
-	return predictors.FixedBytes(p.kind, 4*int64(len(p.params.flat)+len(p.params.vectors)), b)
-}
-
 // Fit counts q0 on the training part and learns the parameters there, each
 // symbol predicted from those before it, q0 without having counted it.
 func (p *Window) Fit(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
@@ -212,13 +115,14 @@ func (p *Window) Fit(ctx context.Context, d predictors.Data, report func(predict
 		return ctx.Err()
 	}
 	w := newWindowBatch(p.windowModel, d.Train)
-	t := trainer{Training: &p.train, p: p.params, chosen: &p.chosen, budget: p.budget, ops: &p.ops, start: start,
-		batch: func(g *params[float32], rng *rand.Rand) (float64, int) {
-			nats, n := w.batch(g, rng)
-			p.ops += 3 * float64(n) * p.perSymbol()
-			return nats, n
-		},
-		look: func() (float64, bool) { return predictors.SampleLoss(p, d.Valid, validSample) }}
+	t := p.trainer()
+	t.start = start
+	t.batch = func(g *params[float32], rng *rand.Rand) (float64, int) {
+		nats, n := w.batch(g, rng)
+		p.ops += 3 * float64(n) * p.perSymbol()
+		return nats, n
+	}
+	t.look = func() (float64, bool) { return predictors.SampleLoss(p, d.Valid, validSample) }
 	if err := t.run(ctx, p.env.Seed, report); err != nil {
 		return fmt.Errorf("%s: %w", p.kind, err)
 	}
@@ -231,9 +135,7 @@ func (p *Window) begin(d predictors.Data) error {
 	if err := checkSymbols(p.kind, p.shape.A, d); err != nil {
 		return err
 	}
-	p.params.initialize(p.env.Seed, 1./startDistance, 0)
-	p.params.learnVectors(d.Train, p.env.Seed)
-	p.chosen, p.ops = choice{}, 0
+	p.start(d.Train, 1./startDistance, 0)
 	for order := p.order; ; order-- {
 		p.prior = newPrior(d.Train, p.shape.A, order)
 		if own := p.Bytes(); p.budget.ModelBytes == 0 || own <= p.budget.ModelBytes {
@@ -244,11 +146,6 @@ func (p *Window) begin(d predictors.Data) error {
 	}
 	p.Reset()
 	return nil
-}
-
-// overBudget refuses a bound on bytes.
-func overBudget(b predictors.Budget, what string, own int64) error {
-	return &predictors.BudgetError{Err: fmt.Errorf("model_bytes = %d: %s alone take %d bytes", b.ModelBytes, what, own)}
 }
 
 func checkSymbols(kind string, a int, d predictors.Data) error {
@@ -338,40 +235,30 @@ func (w *windowBatch[F]) gradient(d *params[F], doc, from, to int, weight F) (na
 }
 
 // Bytes are parameters, vectors and q0.
-func (p *Window) Bytes() int64 {
-	return 4*int64(cap(p.params.flat)+cap(p.params.vectors)) + p.prior.bytes()
-}
+func (p *Window) Bytes() int64 { return p.bytes() }
 
 // Describe reports β_l, α, the distance τ at which recency falls to 1/e, the
 // step that was kept and valid_bits there.
 func (p *Window) Describe() map[string]float64 {
-	out := map[string]float64{"tau": math.Exp(-float64(p.params.slope[0])), "step": p.chosen.Step}
-	p.params.describe(out)
-	if p.chosen.ValidBits > 0 {
-		out["valid_bits"] = p.chosen.ValidBits
-	}
+	out := p.describe()
+	out["tau"] = math.Exp(-float64(p.params.slope[0]))
 	return out
 }
 
 // WriteTo writes parameters and q0.
-func (p *Window) WriteTo(w io.Writer) (int64, error) { return predictors.WriteArchive(w, p.fields) }
+func (p *Window) WriteTo(w io.Writer) (int64, error) {
+	return predictors.WriteArchive(w, p.model.fields)
+}
 
 // ReadFrom reads what WriteTo wrote; after an error p is as it was.
 func (p *Window) ReadFrom(r io.Reader) (int64, error) {
 	fresh := newWindow(p.kind, p.shape, p.window, p.order, p.train, p.env)
-	n, err := predictors.ReadArchive(r, fresh.fields)
+	n, err := predictors.ReadArchive(r, fresh.model.fields)
 	if err == nil {
 		p.params, p.prior, p.chosen = fresh.params, fresh.prior, fresh.chosen
 		p.Reset()
 	}
 	return n, err
-}
-
-func (p *Window) fields(a *predictors.Archive) {
-	p.params.fields(a)
-	p.prior.fields(a)
-	predictors.Value(a, &p.chosen.Step)
-	predictors.Value(a, &p.chosen.ValidBits)
 }
 
 // fields writes or reads parameters and vectors.

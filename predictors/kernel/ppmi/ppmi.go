@@ -1,4 +1,5 @@
-package metric
+// Package ppmi makes vectors of symbols from the company they keep.
+package ppmi
 
 import (
 	"math"
@@ -6,9 +7,11 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	"horizon/predictors"
 )
 
-// Vectors of symbols from what stands beside them: the left singular vectors
+// The vectors are the left singular vectors
 // of the matrix of positive pointwise mutual information (Bullinaria & Levy
 // 2007; Levy & Goldberg 2014, section 4)
 //
@@ -16,9 +19,11 @@ import (
 //
 // over the symbols b up to span places to the left of a, and again to the
 // right, the counts of b smoothed (Levy, Goldberg & Dagan 2015, section 3.2),
-// each times the root of its singular value, scaled to unit length. The
-// singular vectors are found by random projection with power iterations
+// each times the root of its singular value: U Σ^½ (Levy & Goldberg 2014, section
+// 4.2). The singular vectors are found by random projection with power iterations
 // (Halko, Martinsson & Tropp 2011, Algorithm 4.4), in O(dims · pairs) time.
+
+type symbol = predictors.Symbol
 
 const (
 	oversample = 10
@@ -34,8 +39,8 @@ type sparse struct {
 	value      []float64
 }
 
-// Vectors returns [a,dims] vectors; those of symbols that never occur, and
-// numbers beyond the rank, are zero.
+// Vectors returns [a,dims] vectors, one a symbol; those of symbols that never
+// occur, and numbers beyond the rank, are zero.
 func Vectors(docs [][]symbol, a, dims, span int, seed uint64) []float64 {
 	m := information(docs, a, span)
 	out := make([]float64, a*dims)
@@ -47,16 +52,8 @@ func Vectors(docs [][]symbol, a, dims, span int, seed uint64) []float64 {
 	}
 	u, values := m.leftVectors(q)
 	for x := range a {
-		row := out[x*dims : (x+1)*dims]
-		length := 0.0
 		for i := range min(dims, k) {
-			row[i] = u.At(x, i) * math.Sqrt(values[i])
-			length += row[i] * row[i]
-		}
-		if length > 1e-20 {
-			scale(row, 1/math.Sqrt(length))
-		} else {
-			clear(row)
+			out[x*dims+i] = u.At(x, i) * math.Sqrt(values[i])
 		}
 	}
 	return out
@@ -134,6 +131,12 @@ func (m *sparse) transposeTimes(x *mat.Dense) *mat.Dense {
 		}
 	}
 	return y
+}
+
+func scale(x []float64, s float64) {
+	for i := range x {
+		x[i] *= s
+	}
 }
 
 func addScaled(y []float64, s float64, x []float64) {
