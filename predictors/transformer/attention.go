@@ -162,18 +162,10 @@ func (d dims) lane(b *block, w *layer, i int, s segment, h int) lane {
 	qkv := b.qkv[s.row*d.row:]
 	return lane{
 		y: b.y[s.row*d.C+h*d.D:], p: b.att[(i*d.H+h)*d.W*d.W:],
-		q: qkv[d.q+h*d.keyStepOf(d.K):], k: qkv[d.k+h*d.keyStep:], v: qkv[d.v+h*d.D:],
+		q: qkv[d.q+h*d.queryStep:], k: qkv[d.k+h*d.keyStep:], v: qkv[d.v+h*d.D:],
 		lag: d.lag(w, h), total: b.total[(i*d.H+h)*d.W:],
 		ldq: d.row, ldk: d.row, ldv: d.row,
 	}
-}
-
-// keyStepOf is how far one head's queries are from the next's.
-func (d dims) keyStepOf(K int) int {
-	if d.kernel.content() {
-		return K
-	}
-	return 0
 }
 
 // lag is head h's biases, empty if there are none.
@@ -274,7 +266,7 @@ func (d dims) attentionBack(dw, w *layer, b *block, s *gradients, segs []segment
 			dqkv := s.qkv[g.row*d.row:]
 			grad := lane{
 				y: s.c[g.row*d.C+h*d.D:], p: s.p,
-				q: dqkv[d.q+h*d.keyStepOf(d.K):], k: dqkv[d.k+h*d.keyStep:], v: dqkv[d.v+h*d.D:],
+				q: dqkv[d.q+h*d.queryStep:], k: dqkv[d.k+h*d.keyStep:], v: dqkv[d.v+h*d.D:],
 				lag: d.lag(dw, h),
 			}
 			d.attendBack(grad, d.lane(b, w, i, g, h), g.n)

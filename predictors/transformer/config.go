@@ -28,6 +28,7 @@ type Config struct {
 	Dropout     float64 `toml:"dropout"`      // share of embeddings and of each part's result dropped in training, in 256ths
 	Recurrent   string  `toml:"recurrent"`    // of attention = "linear", scored: "none" by keys and values, "window" by constant memory, "endless" without windows
 	Top         int     `toml:"top"`          // attention weights kept, the largest, at evaluation; 0 keeps all
+	Rank        int     `toml:"rank"`         // rank that each head's product of query and key matrices is cut to at evaluation, see rank.go; 0 leaves it
 
 	// Scoring: a full window hands its last Window−Stride symbols, the
 	// minimum context, on to the next.
@@ -105,6 +106,7 @@ func (c *Config) check() error {
 		{"stride", c.Stride, 1, max(c.Window, 1)},
 		{"key_width", c.KeyWidth, 0, maxSize},
 		{"top", c.Top, 0, maxSize},
+		{"rank", c.Rank, 0, max(c.Width, 1)},
 		{"batch", c.Batch, 1, maxSize},
 		{"steps", c.Steps, 1, 1 << 30},
 		{"warmup", c.Warmup, 0, max(c.Steps, 1)},

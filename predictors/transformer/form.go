@@ -19,6 +19,7 @@ type form struct {
 	place      place
 	drop       byte // of 256 components, how many are dropped in training
 	top        int  // attention weights kept at evaluation; 0 keeps all
+	rank       int  // of products of query and key matrices at evaluation; 0 leaves them
 	recurrence recurrence
 	oneHot     bool // a last head's values are the next symbols
 }
@@ -107,7 +108,7 @@ func (c *Config) form() (f form, err error) {
 		return uint8(i)
 	}
 	f = form{
-		tied: c.Tied, biases: c.Biases, top: c.Top,
+		tied: c.Tied, biases: c.Biases, top: c.Top, rank: c.Rank,
 		kernel:     kernel(choose("attention", c.Attention, kernelNames)),
 		positions:  positions(choose("positions", c.Positions, positionNames)),
 		activation: activation(choose("activation", c.Activation, activationNames)),
@@ -127,6 +128,10 @@ func (c *Config) form() (f form, err error) {
 		err = fmt.Errorf("transformer: positions = %q with attention = %q: both are weights by lag", c.Positions, c.Attention)
 	case f.positions == rotaryPositions && (!f.kernel.content() || f.kernel == bilinearKernel || f.kernel == linearKernel):
 		err = fmt.Errorf("transformer: positions = %q with attention = %q: no queries and keys to turn, or φ would undo it", c.Positions, c.Attention)
+	case f.rank > 0 && f.kernel != softmaxKernel && f.kernel != bilinearKernel:
+		err = fmt.Errorf("transformer: rank = %d with attention = %q, want \"softmax\" or \"bilinear\": no other kernel is a function of that product alone", f.rank, c.Attention)
+	case f.rank > 0 && f.positions == rotaryPositions:
+		err = fmt.Errorf("transformer: rank = %d with positions = %q: queries and keys are turned before they are multiplied", f.rank, c.Positions)
 	case f.recurrence != parallel && f.kernel != linearKernel:
 		err = fmt.Errorf("transformer: recurrent = %q with attention = %q, want \"linear\": no other kernel is a product of features", c.Recurrent, c.Attention)
 	case f.recurrence != parallel && f.top > 0:

@@ -51,11 +51,12 @@ type dims struct {
 // A layout says what is where in a row of queries, keys and values, which for
 // each are head after head.
 type layout struct {
-	q, k, v int // where they begin
-	keyStep int // from one head's keys to the next's; 0 if all share one
-	keys    int // width of all keys
-	proj    int // how much of the row is a product with a matrix
-	row     int // its length
+	q, k, v   int // where they begin
+	queryStep int // from one head's queries to the next's; 0 if there are none
+	keyStep   int // from one head's keys to the next's; 0 if all share one
+	keys      int // width of all keys
+	proj      int // how much of the row is a product with a matrix
+	row       int // its length
 }
 
 func (c *Config) dims(A int, f form) dims {
@@ -72,13 +73,13 @@ func (c *Config) dims(A int, f form) dims {
 	case !f.kernel.content():
 		d.layout = layout{proj: d.C, row: d.C}
 	case f.kernel == symmetricKernel:
-		d.layout = layout{v: all, keyStep: d.K, keys: all, proj: all + d.C, row: all + d.C}
+		d.layout = layout{v: all, queryStep: d.K, keyStep: d.K, keys: all, proj: all + d.C, row: all + d.C}
 	case f.kernel == bilinearKernel: // the keys are the inputs themselves
 		d.K = d.C
 		all = d.H * d.K
-		d.layout = layout{v: all, k: all + d.C, keys: d.C, proj: all + d.C, row: all + 2*d.C}
+		d.layout = layout{v: all, k: all + d.C, queryStep: d.K, keys: d.C, proj: all + d.C, row: all + 2*d.C}
 	default:
-		d.layout = layout{k: all, v: 2 * all, keyStep: d.K, keys: all, proj: 2*all + d.C, row: 2*all + d.C}
+		d.layout = layout{k: all, v: 2 * all, queryStep: d.K, keyStep: d.K, keys: all, proj: 2*all + d.C, row: 2*all + d.C}
 	}
 	return d
 }
@@ -204,6 +205,7 @@ type model struct {
 	matrices int       // how many of the parameters are in matrices
 	params   []float32 // all of them
 	w        *weights  // views into params
+	scored   *weights  // what predictions use: w, unless its products are cut (rank.go)
 	chosen   choice
 }
 
@@ -241,6 +243,7 @@ func (m *model) adopt(params []float32) {
 			m.w.layers[l].lag = table
 		}
 	}
+	m.settle()
 }
 
 // slopes is ALiBi's table (Press, Smith & Lewis 2021, section 3): head h of H
@@ -286,6 +289,7 @@ func (m *model) initialize(seed uint64) {
 		one(y.gain1)
 		one(y.gain2)
 	}
+	m.settle()
 }
 
 // inputScale is the deviation of the symbols' embeddings and the amplitude of

@@ -43,6 +43,7 @@ func (p *Transformer) Learn(x predictors.Symbol) {
 	}
 	o.fill()
 	o.take(o.cfg.onlineRule(o.step + 1))
+	p.settle()
 	o.fresh = 0
 	p.restart()
 }

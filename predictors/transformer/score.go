@@ -187,9 +187,9 @@ func (p *Transformer) run() (m int) {
 	p.room(m)
 	p.cache.grow(p.dims, p.done, len(p.ids))
 	x, b := p.acts.x, &p.acts.blocks[0]
-	p.embed(x, p.w, p.ids[p.done:], p.done)
-	for l := range p.w.layers {
-		y := &p.w.layers[l]
+	p.embed(x, p.scored, p.ids[p.done:], p.done)
+	for l := range p.scored.layers {
+		y := &p.scored.layers[l]
 		p.project(y, b, x, m)
 		p.rotate(b.qkv, p.done, m, false)
 		if p.recurrence != parallel {
@@ -214,7 +214,7 @@ func (p *Transformer) look(y *layer, b *block, l, m int) {
 	p.cache.put(p.dims, k, v, b.qkv, p.done, m)
 	for h := range p.H {
 		p.attend(lane{
-			y: b.y[h*p.D:], p: b.att, q: b.qkv[p.q+h*p.keyStepOf(p.K):], k: k[h*p.keyStep:], v: v[h*p.D:],
+			y: b.y[h*p.D:], p: b.att, q: b.qkv[p.q+h*p.queryStep:], k: k[h*p.keyStep:], v: v[h*p.D:],
 			lag: p.lag(y, h), ldq: p.row, ldk: p.keys, ldv: p.C,
 		}, p.done, m, p.top)
 	}

@@ -54,6 +54,7 @@ func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(pr
 	if err == nil {
 		err = t.run(ctx, report)
 	}
+	p.settle()
 	p.online = nil
 	p.Reset()
 	return err

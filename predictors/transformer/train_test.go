@@ -449,6 +449,11 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.TrainWindow = 17 }, "transformer: train_window = 17, want 0 to 16"},
 		{func(c *Config) { c.Accumulate = -1 }, "transformer: accumulate = -1, want 0 to 1048576"},
 		{func(c *Config) { c.Patience = -1 }, "transformer: patience = -1, want 0 to 1073741824"},
+		{func(c *Config) { c.Rank = 17 }, "transformer: rank = 17, want 0 to 16"},
+		{func(c *Config) { c.Rank, c.Attention = 2, "gaussian" },
+			`transformer: rank = 2 with attention = "gaussian", want "softmax" or "bilinear": no other kernel is a function of that product alone`},
+		{func(c *Config) { c.Rank, c.Positions = 2, "rotary" },
+			`transformer: rank = 2 with positions = "rotary": queries and keys are turned before they are multiplied`},
 		{func(c *Config) { c.CheckpointEvery = -1 }, "transformer: checkpoint_every = -1, want 0 to 1073741824"},
 	} {
 		cfg := small()

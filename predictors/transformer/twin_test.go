@@ -21,6 +21,7 @@ type twin struct {
 	mixQ     [][]float64 // of the head with one-hot values
 	mixK     [][]float64
 	sentinel []float64
+	rank     int // of products of query and key matrices; 0 leaves them, as training does
 }
 
 type twinLayer struct {
@@ -240,6 +241,9 @@ func (t *twin) heads(y twinLayer, in, qkv [][]float64, i int) (joined []float64)
 				bias = -float64(i-j) * math.Pow(2, -8*float64(h+1)/float64(t.H))
 			}
 			s := inner(q, k) / scale
+			if t.rank > 0 {
+				s = t.cutScore(y, h, in[i], in[j]) / scale
+			}
 			switch t.cfg.Attention {
 			case "uniform":
 				weight = append(weight, 1)
@@ -458,6 +462,7 @@ func randomModel(cfg Config, A int, rng *rand.Rand) *model {
 	for i := range m.params {
 		m.params[i] = float32(0.5 * rng.NormFloat64())
 	}
+	m.settle()
 	return m
 }
 
