@@ -239,14 +239,14 @@ func FuzzShapes(f *testing.F) {
 // TestBlocks crosses the borders of blocks with whole panels, against the
 // definition, on sampled elements.
 func TestBlocks(t *testing.T) {
-	const m, n, k = 2*blockRows + 5, 45, 700
+	const m, n, k = blockRows + 5, blockCols + 45, blockSteps + 16
 	r := rand.New(rand.NewPCG(7, 0))
 	a, b, c := numbers(1, m*k), numbers(2, k*n), make([]float32, m*n)
 	eachKernel(t, func(t *testing.T) {
 		for _, v := range variants {
 			p := problem{m: m, n: n, k: k, lda: leading(m, k, v.aT), ldb: leading(k, n, v.bT), ldc: n}
 			v.gemm(m, n, k, a, p.lda, b, p.ldb, 0, c, n)
-			for range 500 {
+			for range 2000 {
 				i, j := r.IntN(m), r.IntN(n)
 				want := float32(0)
 				for l := range k {

@@ -208,6 +208,9 @@ func (g *gen) float(name string, v float64) string {
 //
 // in every tile, so a sum does not depend on the tile it is in.
 //
+// A long tile first asks for the part of C below its own, where the next one
+// begins: it is wanted when this one is done.
+//
 // Rows of A are addressed from three pointers (AX, R12, R13: rows 0, 4, 8) plus
 // 0, 1, 2 or 3 row strides.
 func (g *gen) gemm() {
@@ -257,6 +260,20 @@ func (g *gen) tile(rows, vecs int) {
 	at := func(base string, v int) string { return fmt.Sprintf("%d(%s)", v*g.bytes(), base) }
 
 	g.p("tile%s:", name)
+	g.p("CMPQ CX, $64 // steps enough to fetch something meanwhile")
+	g.p("JLT begin%s", name)
+	g.p("MOVQ R9, R10")
+	g.p("IMULQ $%d, R10", rows)
+	g.p("ADDQ R8, R10 // the tile below")
+	for r := range rows {
+		for v := 0; v < vecs; v += 64 / g.bytes() {
+			g.p("PREFETCHT0 %s", at("R10", v))
+		}
+		if r < rows-1 {
+			g.p("ADDQ R9, R10")
+		}
+	}
+	g.p("begin%s:", name)
 	g.p("CMPQ add+88(FP), $0")
 	g.p("JEQ zero%s", name)
 	g.p("MOVQ R8, R10")
