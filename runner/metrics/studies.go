@@ -4,4 +4,11 @@ package metrics
 var Studies = []StudyKind{
 	truncationKind,
 	calibrationKind,
+	mutualKind,
+	convergenceKind,
+	driftKind,
+	forgettingKind,
+	noveltyKind,
+	scalingKind,
+	recursionKind,
 }

@@ -1,0 +1,201 @@
+package metrics
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// Mutual information of two symbols d apart (Lin & Tegmark 2017, Critical
+// behavior in physics and probabilistic formal languages; programme 2.5),
+//
+//	I(d) = Σ p_d(a, b) log₂ [p_d(a, b) / (p(a) p(b))],
+//
+// in bits, of what a predictor writes and of its training text, each as so many
+// texts of one length. Counting finds some even of independent symbols, about
+// (A−1)²/(2 n ln 2) bits: the same count of pairs of which one symbol is from
+// another text, which are independent, is taken off. Several such pairings say
+// how far from 0 what is left may be by chance, the noise floor. The distance of
+// two decays is
+//
+//	Σ_d |log₂ I_model(d) − log₂ I_corpus(d)|
+//
+// over the d at which the corpus is above its floor, the model's I being taken
+// for the floor where it is below.
+type mutualConfig struct {
+	sampleOptions
+	Farthest int `toml:"farthest"` // the longest distance, ≥ 1, less than length
+}
+
+var mutualKind = StudyKind{
+	Name: "mutual-information", Version: 1,
+	Default: func() StudyConfig { return &mutualConfig{defaultSamples(), 1024} },
+	Scores: []Info{
+		{"mutual_information", "bits", "", "of two symbols d apart in what it writes, noise taken off; horizon is d", false},
+		{"mutual_information_corpus", "bits", "", "the same in the training text", false},
+		{"mutual_information_floor", "bits", "", "how far from 0 that may be by chance in so much text", false},
+		{"mutual_information_distance", "bits", "lower", "sum over d of how far the logarithms of the two are apart, where the corpus is above its floor", false},
+	},
+	Cost:    "generations times length, in symbols predicted; pairs times distances, counted a few hundred times for intervals",
+	Needs:   "training documents of at least the length of a generation",
+	Doc:     "how far what it writes depends on itself, beside its training text (Lin & Tegmark 2017)",
+	Pitfall: "pairs say nothing of longer patterns: the same decay does not mean the same law",
+}
+
+func (c *mutualConfig) Validate() error {
+	if c.Farthest < 1 || c.Farthest >= c.Length {
+		return fmt.Errorf("farthest = %d, want 1 to length - 1", c.Farthest)
+	}
+	return c.sampleOptions.Validate()
+}
+
+func (c *mutualConfig) New(s *Subject) (Study, error) {
+	if s.A > mostPaired {
+		return nil, Inapplicable{fmt.Sprintf("mutual-information: an alphabet of %d symbols has too many pairs, want at most %d", s.A, mostPaired)}
+	}
+	corpus := pieces(s.Corpus.Train.Docs, c.Generations, c.Length)
+	if len(corpus) < minGroups {
+		return nil, Inapplicable{fmt.Sprintf("mutual-information: the training part has %d texts of %d symbols, want %d", len(corpus), c.Length, minGroups)}
+	}
+	return &writing{s, c.sampleOptions, func(s *Subject, samples []text) ([]Ranged, error) {
+		return c.report(s.A, samples, corpus), nil
+	}}, nil
+}
+
+// mostPaired bounds alphabets: a text's pairs are kept in a square.
+const mostPaired = 512
+
+// distances are all up to 8 and four to each doubling beyond.
+func distances(farthest int) (ds []int) {
+	for i := 0.0; ; i++ {
+		d := int(math.Round(math.Exp2(i / 4)))
+		if d > farthest {
+			return slices.Compact(ds)
+		}
+		ds = append(ds, d)
+	}
+}
+
+func (c *mutualConfig) report(a int, samples, corpus []text) (out []Ranged) {
+	var sum float64
+	var above, n int
+	samples, corpus, k := compact(a, samples, corpus)
+	for _, d := range distances(c.Farthest) {
+		model, truth := information(k, d, samples), information(k, d, corpus)
+		n = len(samples) * (c.Length - d)
+		floor := max(model.floor, truth.floor)
+		out = append(out, Between("mutual_information", d, n, model.bits, model.bits-model.half, model.bits+model.half),
+			Between("mutual_information_corpus", d, n, truth.bits, truth.bits-truth.half, truth.bits+truth.half),
+			Exactly("mutual_information_floor", d, n, floor))
+		if truth.bits > floor {
+			above++
+			sum += math.Abs(math.Log2(max(model.bits, floor) / truth.bits))
+		}
+	}
+	if above > 0 {
+		out = append(out, Exactly("mutual_information_distance", 1, above, sum))
+	}
+	return out
+}
+
+// compact numbers the symbols that occur.
+func compact(a int, sets ...[]text) (samples, corpus []text, k int) {
+	number := make([]int, a)
+	out := make([][]text, len(sets))
+	for i, texts := range sets {
+		for _, x := range texts {
+			y := make(text, len(x))
+			for t, v := range x {
+				if number[v] == 0 {
+					k++
+					number[v] = k
+				}
+				y[t] = symbol(number[v] - 1)
+			}
+			out[i] = append(out[i], y)
+		}
+	}
+	return out[0], out[1], k
+}
+
+// pairings are how many ways pairs are made of different texts.
+const pairings = 5
+
+// An informed is I(d) in bits, noise taken off, half the length of its
+// interval, and the noise floor: three times the spread of what independent
+// pairs show.
+type informed struct{ bits, half, floor float64 }
+
+// information is I(d) of texts over k symbols.
+func information(k, d int, texts []text) informed {
+	each, all := make([]pairs, len(texts)), newPairs(k)
+	for i, x := range texts {
+		each[i] = newPairs(k)
+		each[i].add(x, x, d)
+		all.join(each[i], 1)
+	}
+	var noise []float64
+	for shift := 1; shift <= min(pairings, len(texts)-1); shift++ {
+		null := newPairs(k)
+		for i, x := range texts {
+			null.add(x, texts[(i+shift)%len(texts)], d)
+		}
+		noise = append(noise, null.information())
+	}
+	mean, sd := stat.MeanStdDev(noise, nil)
+	// By leaving out each text in turn (jackknife).
+	var left []float64
+	for _, p := range each {
+		all.join(p, -1)
+		left = append(left, all.information())
+		all.join(p, 1)
+	}
+	n := float64(len(texts))
+	se := math.Sqrt((n-1)*(n-1)/n) * stat.StdDev(left, nil)
+	return informed{all.information() - mean, studentT(len(texts)-1) * se, 3 * sd}
+}
+
+// pairs counts pairs of symbols, row by row.
+type pairs struct {
+	k int
+	n []float64
+}
+
+func newPairs(k int) pairs { return pairs{k, make([]float64, k*k)} }
+
+// add counts x[t] with y[t+d].
+func (p pairs) add(x, y text, d int) {
+	for t := range min(len(x), len(y)-d) {
+		p.n[int(x[t])*p.k+int(y[t+d])]++
+	}
+}
+
+func (p pairs) join(q pairs, sign float64) {
+	for i, v := range q.n {
+		p.n[i] += sign * v
+	}
+}
+
+// information is that of the counted law, in bits.
+func (p pairs) information() (bits float64) {
+	first, second, total := make([]float64, p.k), make([]float64, p.k), 0.0
+	for i, v := range p.n {
+		first[i/p.k] += v
+		second[i%p.k] += v
+		total += v
+	}
+	return entropyOfCounts(first, total) + entropyOfCounts(second, total) - entropyOfCounts(p.n, total)
+}
+
+// entropyOfCounts is that of relative frequencies, in bits.
+func entropyOfCounts(counts []float64, total float64) float64 {
+	sum := 0.0
+	for _, v := range counts {
+		if v > 0 {
+			sum += v * math.Log2(v)
+		}
+	}
+	return math.Log2(total) - sum/total
+}

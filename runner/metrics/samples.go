@@ -1,0 +1,176 @@
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"horizon/predictors"
+	"horizon/results"
+)
+
+// Studies of what a predictor writes when nothing stops it. Each generation
+// starts from the empty context and follows the predictor's own law at
+// temperature 1, by random numbers of its own: generation i is the same text for
+// every study of a cell. Generations are independent, so that intervals of
+// statistics of samples come from resampling whole generations (programme,
+// Intervals).
+
+// sampleOptions say how much is written.
+type sampleOptions struct {
+	StudyOptions
+	Generations int `toml:"generations"` // independent texts, ≥ 8
+	Length      int `toml:"length"`      // symbols of each, ≥ 64
+}
+
+func defaultSamples() sampleOptions { return sampleOptions{Generations: 32, Length: 4096} }
+
+// Validate checks the options.
+func (o sampleOptions) Validate() error {
+	switch {
+	case o.Generations < 8:
+		return fmt.Errorf("generations = %d, want >= 8", o.Generations)
+	case o.Length < 64:
+		return fmt.Errorf("length = %d, want >= 64", o.Length)
+	}
+	return o.StudyOptions.Validate()
+}
+
+const generationStream = 0x67656e2d31 // "gen-1"
+
+// A text is one generation, or as long a piece of the corpus.
+type text []symbol
+
+// generate writes generation i. see is told each law before its symbol is
+// drawn; nil for nobody.
+func (s *Subject) generate(ctx context.Context, i, length int, see func(t int, q []float64)) (text, error) {
+	rng := rand.New(rand.NewPCG(s.Seed^generationStream, uint64(i)))
+	f := s.Fork()
+	q := make([]float64, s.A)
+	xs := make(text, length)
+	for t := range xs {
+		if t%256 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		f.Predict(q)
+		if see != nil {
+			see(t, q)
+		}
+		xs[t] = predictors.Sample(q, rng.Float64())
+		f.Observe(xs[t])
+	}
+	return xs, nil
+}
+
+// values lays a text out as a unit's result.
+func (x text) values() []float64 {
+	v := make([]float64, len(x))
+	for i, y := range x {
+		v[i] = float64(y)
+	}
+	return v
+}
+
+func textOf(values []float64) text {
+	x := make(text, len(values))
+	for i, v := range values {
+		x[i] = symbol(v)
+	}
+	return x
+}
+
+// written are the texts of the units that were done in time.
+func written(done [][]float64) (texts []text) {
+	for _, u := range done {
+		if u != nil {
+			texts = append(texts, textOf(u))
+		}
+	}
+	return texts
+}
+
+// writing is a study whose units are generations.
+type writing struct {
+	s      *Subject
+	o      sampleOptions
+	report func(s *Subject, samples []text) ([]Ranged, error)
+}
+
+func (w *writing) Units() int { return w.o.Generations }
+
+func (w *writing) Unit(ctx context.Context, i int) ([]float64, error) {
+	x, err := w.s.generate(ctx, i, w.o.Length, nil)
+	return x.values(), err
+}
+
+func (w *writing) Report(done [][]float64) ([]Ranged, error) {
+	samples := written(done)
+	if len(samples) < minGroups {
+		return nil, fmt.Errorf("%d generations in the time there was, want %d", len(samples), minGroups)
+	}
+	return w.report(w.s, samples)
+}
+
+// pieces are n texts of a length from documents, evenly spaced: fewer where
+// there is less.
+func pieces(docs [][]symbol, n, length int) (out []text) {
+	room := 0
+	for _, d := range docs {
+		room += len(d) / length
+	}
+	if room == 0 {
+		return nil
+	}
+	n = min(n, room)
+	i := 0 // of all whole pieces
+	for _, d := range docs {
+		for j := range len(d) / length {
+			if i*n/room > (i-1)*n/room || i == 0 {
+				out = append(out, text(d[j*length:(j+1)*length]))
+			}
+			i++
+		}
+	}
+	return out[:min(n, len(out))]
+}
+
+// minGroups is the fewest texts that intervals are computed from.
+const minGroups = 8
+
+// jackknife is the interval of a statistic of independent groups by leaving out
+// each in turn (Tukey 1958): pseudo-values n v − (n−1) v₋ᵢ, whose mean has
+// Student's t with n − 1 degrees of freedom. At most maxFolds groups are made of
+// neighbours, since each costs the statistic anew.
+func jackknife[T any](all []T, folds int, statistic func([]T) []float64) (v, lo, hi []float64) {
+	v = statistic(all)
+	lo, hi = make([]float64, len(v)), make([]float64, len(v))
+	n := min(len(all), folds)
+	left := make([][]float64, n)
+	for i := range n {
+		a, b := i*len(all)/n, (i+1)*len(all)/n
+		left[i] = statistic(slices.Concat(all[:a], all[b:]))
+	}
+	t := studentT(n - 1)
+	for j := range v {
+		var pseudo []float64
+		for i := range n {
+			pseudo = append(pseudo, float64(n)*v[j]-float64(n-1)*left[i][j])
+		}
+		half := math.NaN()
+		if n >= minGroups {
+			half = t * stat.StdDev(pseudo, nil) / math.Sqrt(float64(n))
+		}
+		lo[j], hi[j] = v[j]-half, v[j]+half
+	}
+	return v, lo, hi
+}
+
+// studentT is the quantile that a 95% interval reaches to.
+func studentT(degrees int) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(degrees)}.Quantile(1 - (1-results.Level)/2)
+}

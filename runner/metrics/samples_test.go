@@ -1,0 +1,347 @@
+package metrics
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"horizon/corpora"
+	"horizon/predictors"
+)
+
+// measured runs a study of p on c and returns its scores.
+func measured(t *testing.T, p predictors.Predictor, c *corpora.Corpus, config StudyConfig) func(metric string, at int) Ranged {
+	t.Helper()
+	rows, err := Measure(t.Context(), "study", config, NewSubject(p, c, Protocol{Seed: 6}), nil, noTick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(metric string, at int) Ranged {
+		t.Helper()
+		for _, r := range rows {
+			if r.Metric == metric && r.Horizon == at {
+				return r
+			}
+		}
+		t.Fatalf("no %s at %d", metric, at)
+		return Ranged{}
+	}
+}
+
+// chainCorpus is a long draw from the chain, to train and to test.
+func chainCorpus(n int) *corpora.Corpus {
+	c := corpus(n)
+	c.Train = corpora.Part{Docs: c.Test.Docs, Symbols: n}
+	return c
+}
+
+// chainInformation is I(d) of the two-state chain from its matrix.
+func chainInformation(d int) (bits float64) {
+	pi := [2]float64{0.4, 0.6}
+	p := [2][2]float64{{1, 0}, {0, 1}}
+	for range d {
+		var q [2][2]float64
+		for i := range 2 {
+			for j := range 2 {
+				q[i][j] = p[i][0]*rows[0][j] + p[i][1]*rows[1][j]
+			}
+		}
+		p = q
+	}
+	for i := range 2 {
+		for j := range 2 {
+			bits += pi[i] * p[i][j] * math.Log2(p[i][j]/pi[j])
+		}
+	}
+	return bits
+}
+
+// TestMutualInformation: that of a chain falls as the square of its second
+// eigenvalue, −½, to the power of the distance.
+func TestMutualInformation(t *testing.T) {
+	got := measured(t, newChain(), chainCorpus(70_000), &mutualConfig{sampleOptions{Generations: 32, Length: 2048}, 64})
+	for _, metric := range []string{"mutual_information", "mutual_information_corpus"} {
+		for _, d := range []int{1, 2, 3} {
+			if r, want := got(metric, d), chainInformation(d); !r.covers(want) || r.Hi-r.Lo > max(want, 0.002) {
+				t.Errorf("%s at %d = %+v, want %.5f", metric, d, r, want)
+			}
+		}
+		if r := got(metric, 64); math.Abs(r.Value) > got("mutual_information_floor", 64).Value+1e-4 {
+			t.Errorf("%s at 64 = %+v above the floor of %v, want nothing", metric, r, got("mutual_information_floor", 64).Value)
+		}
+	}
+	if r := got("mutual_information_distance", 1); r.Value > float64(r.N) { // a factor of 2 at each, near the floor
+		t.Errorf("distance of the source from itself = %+v", r)
+	}
+	// A predictor without memory writes text without any.
+	flat := &chain{rows: [][]float64{{0.4, 0.6}, {0.4, 0.6}, {0.4, 0.6}}, at: 2}
+	far := measured(t, flat, chainCorpus(70_000), &mutualConfig{sampleOptions{Generations: 32, Length: 2048}, 4})
+	if a, b := far("mutual_information_distance", 1).Value, got("mutual_information_distance", 1).Value; !(a > b+3) {
+		t.Errorf("distance of what has no memory = %v, of the source %v", a, b)
+	}
+}
+
+// TestEntropyDrift: a source does not drift from itself; what says 0.9 of what
+// comes 0.4 of the time writes text more certain than the truth seems to it.
+func TestEntropyDrift(t *testing.T) {
+	c := process(t, "golden-mean", 30_000, nil)
+	config := func() *driftConfig { return &driftConfig{sampleOptions{Generations: 24, Length: 1024}, 20_000} }
+	got := measured(t, theOracle(t, c), c, config())
+	if r := got("entropy_drift", 1); !r.covers(0) || r.Hi-r.Lo > 0.05 {
+		t.Errorf("drift of the oracle = %+v, want 0", r)
+	}
+	if r := got("entropy_slope", 1); !r.covers(0) {
+		t.Errorf("slope of the oracle = %+v, want 0", r)
+	}
+	flat := &chain{rows: [][]float64{{0.9, 0.1}, {0.9, 0.1}, {0.9, 0.1}}, at: 2}
+	got = measured(t, flat, corpus(30_000), config())
+	want := -(0.9*math.Log2(0.9) + 0.1*math.Log2(0.1)) + 0.4*math.Log2(0.9) + 0.6*math.Log2(0.1)
+	if r := got("entropy_drift", 1); !r.covers(want) || math.Abs(r.Value-want) > 0.05 {
+		t.Errorf("drift = %+v, want %.3f", r, want)
+	}
+}
+
+// TestEntropyConvergence: the golden mean has h(1) = 0.9183 and h(L) = ⅔ from L
+// = 2 on, so that E = TI = 0.2516.
+func TestEntropyConvergence(t *testing.T) {
+	c := process(t, "golden-mean", 70_000, nil)
+	got := measured(t, theOracle(t, c), c, &convergenceConfig{sampleOptions{Generations: 24, Length: 2048}, 6, 0.05})
+	for _, of := range []string{"", "_corpus"} {
+		for l := 1; l <= 6; l++ {
+			h := 2.0 / 3
+			if l == 1 {
+				h = 0.9183
+			}
+			lower, upper := got("entropy_lower"+of, l), got("entropy_upper"+of, l)
+			if lower.Lo > h || upper.Hi < h || upper.Value < lower.Value-0.01 {
+				t.Errorf("L = %d%s: %+v to %+v, want them about %.4f", l, of, lower, upper, h)
+			}
+		}
+	}
+	for _, metric := range []string{"excess_entropy_samples", "excess_entropy_corpus", "transient_information_corpus"} {
+		if r := got(metric, 1); math.Abs(r.Value-0.2516) > 0.05 {
+			t.Errorf("%s = %+v, want 0.2516", metric, r)
+		}
+	}
+	if r := got("entropy_depth_samples", 1); r.Value != 6 {
+		t.Errorf("depth = %v, want 6", r.Value)
+	}
+}
+
+// TestHeldOutIsALoss: of texts that are each the same symbol over and over, and
+// of coin tosses.
+func TestHeldOutIsALoss(t *testing.T) {
+	rng := newRand(4)
+	var tosses []text
+	for range 40 {
+		x := make(text, 500)
+		for i := range x {
+			x[i] = symbol(rng.IntN(2))
+		}
+		tosses = append(tosses, x)
+	}
+	for l, h := range heldOut(2, tosses, 4) {
+		if h < 1 || h > 1.02 {
+			t.Errorf("order %d: %v bits a toss, want a little more than 1", l+1, h)
+		}
+	}
+	for l, h := range plugIn(tosses, 4) {
+		if h > 1 || h < 0.995 {
+			t.Errorf("h(%d) = %v from frequencies, want a little less than 1", l+1, h)
+		}
+	}
+}
+
+// TestForgetting: a chain's marginals from two states come together as its
+// second eigenvalue, −½.
+func TestForgetting(t *testing.T) {
+	config := &forgettingConfig{Pairs: 40, Context: 20, Horizons: []int{1, 2, 3, 4, 5, 6}, Rollouts: 2}
+	got := measured(t, newChain(), corpus(2000), config)
+	if r := got("forgetting_rate", 1); math.Abs(r.Value-0.5) > 1e-9 {
+		t.Errorf("rate = %+v, want ½", r)
+	}
+	first, third := got("prompt_tv", 1), got("prompt_tv", 3)
+	if first.Value == 0 || math.Abs(third.Value/first.Value-0.25) > 1e-9 {
+		t.Errorf("TV = %v, then %v, want a quarter of it two steps on", first.Value, third.Value)
+	}
+	if r := got("prompt_tv_noise", 1); r.Value != 0 {
+		t.Errorf("noise of exact marginals = %v", r.Value)
+	}
+	// By rollouts, the noise is taken off: far ahead nothing is left.
+	config = &forgettingConfig{Pairs: 40, Context: 20, Horizons: []int{1, 30}, Rollouts: 16}
+	got = measured(t, newChain(), corpus(2000), config)
+	if r := got("prompt_tv", 30); r.Value > 0.05 || got("prompt_tv_noise", 30).Value == 0 {
+		t.Errorf("TV 30 steps ahead = %+v with noise %v, want about 0", r, got("prompt_tv_noise", 30).Value)
+	}
+}
+
+// memo goes on as a text did after the same last four symbols, and says ε of
+// everything else.
+type memo struct {
+	next map[string]symbol
+	past []symbol
+	a    int
+}
+
+func newMemo(doc []symbol, a int) *memo {
+	m := &memo{next: map[string]symbol{}, a: a}
+	for t, x := range doc {
+		m.next[fmt.Sprint(doc[max(0, t-4):t])] = x
+	}
+	return m
+}
+
+func (m *memo) Alphabet() int { return m.a }
+func (m *memo) Reset()        { m.past = nil }
+func (m *memo) Predict(p []float64) {
+	for x := range p {
+		p[x] = 1e-12
+	}
+	p[m.next[fmt.Sprint(m.past)]] = 1 - 1e-12*float64(m.a-1)
+}
+func (m *memo) Observe(x symbol) {
+	m.past = append(m.past[:len(m.past):len(m.past)], x)
+	m.past = m.past[max(0, len(m.past)-4):]
+}
+func (m *memo) Fork() predictors.Predictor { f := *m; return &f }
+
+func TestNovelty(t *testing.T) {
+	const a = 30
+	rng := newRand(5)
+	draw := func(n int) []symbol {
+		x := make([]symbol, n)
+		for i := range x {
+			x[i] = symbol(rng.IntN(a))
+		}
+		return x
+	}
+	c := &corpora.Corpus{Alphabet: &corpora.Alphabet{Tokens: make([]string, a), Unknown: -1}}
+	c.Train = corpora.Part{Docs: [][]symbol{draw(6000)}, Symbols: 6000}
+	c.Test = corpora.Part{Docs: [][]symbol{draw(4000)}, Symbols: 4000}
+	config := &noveltyConfig{sampleOptions{Generations: 8, Length: 100}, []int{1, 2, 5}, 60, []int{8}, 20, 10_000}
+	got := measured(t, newMemo(c.Train.Docs[0], a), c, config)
+	if r := got("novelty", 5); r.Value != 0 {
+		t.Errorf("novelty of a copyist = %+v, want 0", r)
+	}
+	// Of 810,000 blocks of four, 6,000 were seen; of 900 pairs nearly all.
+	if r := got("novelty_heldout", 5); r.Value < 0.99 {
+		t.Errorf("novelty of random text = %+v, want nearly 1", r)
+	}
+	if r := got("novelty_heldout", 2); math.Abs(r.Value-math.Pow(1-1.0/900, 5999)) > 0.003 {
+		t.Errorf("new pairs of random text = %+v, want %.4f", r, math.Pow(1-1.0/900, 5999))
+	}
+	if r := got("exact_continuation", 8); r.Value < 0.7 { // four symbols in 6,000 come twice in 20 places one time in seven
+		t.Errorf("exact continuation of a copyist = %+v, want nearly 1", r)
+	}
+	if r := got("exact_continuation_heldout", 8); r.Value != 0 {
+		t.Errorf("exact continuation of what was never seen = %+v, want 0", r)
+	}
+}
+
+// iid draws every symbol from one law.
+type iid struct{ p []float64 }
+
+func (s iid) Alphabet() int              { return len(s.p) }
+func (iid) Reset()                       {}
+func (s iid) Predict(p []float64)        { copy(p, s.p) }
+func (iid) Observe(symbol)               {}
+func (s iid) Fork() predictors.Predictor { return s }
+
+// TestScaling: independent words of Zipf's law have exponent 1 and Taylor's ½.
+func TestScaling(t *testing.T) {
+	const a = 256
+	law, sum := make([]float64, a), 0.0
+	for r := range law {
+		law[r] = 1 / float64(r+1)
+		sum += law[r]
+	}
+	for r := range law {
+		law[r] /= sum
+	}
+	p := iid{law}
+	c := &corpora.Corpus{Alphabet: &corpora.Alphabet{Tokens: make([]string, a), Unknown: -1}}
+	x, err := NewSubject(p, c, Protocol{Seed: 77}).generate(t.Context(), 0, 40_000, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Train = corpora.Part{Docs: [][]symbol{x}, Symbols: len(x)}
+	got := measured(t, p, c, &scalingConfig{sampleOptions{Generations: 16, Length: 2000}, 200})
+	for metric, want := range map[string]float64{"zipf_exponent": 1, "taylor_exponent": 0.5, "taylor_exponent_corpus": 0.5} {
+		if r := got(metric, 1); math.Abs(r.Value-want) > 0.06 {
+			t.Errorf("%s = %+v, want %v", metric, r, want)
+		}
+	}
+	// Bursts: each segment has words of its own.
+	var bursts [][]string
+	for s := range 40 {
+		var w []string
+		for i := range 200 {
+			w = append(w, fmt.Sprint(s%20, "-", i%10))
+		}
+		bursts = append(bursts, w)
+	}
+	// In segments that hold it a word comes 20 times, in 38 of 40 not at all.
+	if v := taylor(bursts, 200); !math.IsNaN(v) {
+		t.Errorf("exponent of words of one mean = %v, want that it is not known", v)
+	}
+	if v := taylor(append(bursts[:20:20], twice(bursts[20:])...), 200); !(v > 0.9) {
+		t.Errorf("exponent of bursts = %v, want about 1", v)
+	}
+}
+
+// twice doubles the words of texts: each comes twice as often in its segment.
+func twice(texts [][]string) (out [][]string) {
+	for i, w := range texts {
+		for j := range w {
+			w[j] = fmt.Sprint("other", i, "-", j%5)
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+func TestRecursionDefect(t *testing.T) {
+	got := measured(t, newChain(), corpus(2000), &recursionConfig{Points: 40, Lengths: []int{1, 2, 8}})
+	if r := got("recursion_defect", 1); r.Value < 0.05 {
+		t.Errorf("defect at one symbol = %+v, want what the last symbol tells", r)
+	}
+	for _, k := range []int{2, 8} {
+		if r := got("recursion_defect", k); r.Value != 0 {
+			t.Errorf("defect at %d symbols = %+v of a chain of order 1, want 0", k, r)
+		}
+	}
+}
+
+func TestStudiesThatDoNotApply(t *testing.T) {
+	short := corpus(40)
+	short.Train = short.Test
+	for _, k := range Studies {
+		config := k.Default()
+		if _, rides := config.(Riding); rides || k.Name == "novelty" || k.Name == "entropy-drift" {
+			continue
+		}
+		_, err := Measure(t.Context(), k.Name, config, NewSubject(newChain(), short, Protocol{}), nil, noTick)
+		if !errors.As(err, new(Inapplicable)) {
+			t.Errorf("%s of 40 symbols: %v, want that it does not apply", k.Name, err)
+		}
+	}
+}
+
+func TestPieces(t *testing.T) {
+	docs := [][]symbol{make([]symbol, 25), make([]symbol, 9), make([]symbol, 100)}
+	for n, want := range map[int]int{1: 1, 3: 3, 12: 12, 50: 12} {
+		got := pieces(docs, n, 10)
+		if len(got) != want {
+			t.Errorf("%d of 12 pieces: %d", n, len(got))
+		}
+		for _, x := range got {
+			if len(x) != 10 {
+				t.Errorf("a piece of %d symbols, want 10", len(x))
+			}
+		}
+	}
+	if got := pieces(docs, 5, 101); got != nil {
+		t.Errorf("pieces longer than any document: %v", got)
+	}
+}
