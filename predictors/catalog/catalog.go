@@ -11,6 +11,7 @@ import (
 	"horizon/predictors/kernel/features"
 	"horizon/predictors/kernel/metric"
 	"horizon/predictors/lempelziv"
+	"horizon/predictors/machine"
 	"horizon/predictors/markov"
 	"horizon/predictors/markov/contexttree"
 	"horizon/predictors/mixture"
@@ -87,6 +88,8 @@ var Kinds = []Kind{
 		Default: statemachine.DefaultDMC, Tiny: statemachine.TinyDMC},
 	{Name: "hmm", Version: 1, Doc: "hidden Markov model by Baum-Welch, predicting by its forward filter", Paper: "Baum et al. 1970; Rabiner 1989", Random: true,
 		Default: statemachine.DefaultHMM, Tiny: statemachine.TinyHMM},
+	{Name: "cssr", Version: 1, Doc: "causal state splitting reconstruction: the least states that tell the future, and where they lead", Paper: "Shalizi & Klinkner 2004",
+		Default: machine.DefaultCSSR, Tiny: machine.TinyCSSR},
 	{Name: "lz78", Version: 1, Doc: "LZ78 tree with a Dirichlet prior at each node, tuned on the validation part", Paper: "Ziv & Lempel 1978; Sagan & Weissman 2024",
 		Default: lempelziv.DefaultLZ78, Tiny: lempelziv.TinyLZ78},
 	{Name: "lzw", Version: 1, Doc: "LZW tree: LZ78 whose phrases begin with the symbol that ended the last", Paper: "Welch 1984; Sagan & Weissman 2024",
