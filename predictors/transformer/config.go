@@ -29,6 +29,13 @@ type Config struct {
 	Recurrent   string  `toml:"recurrent"`    // of attention = "linear", scored: "none" by keys and values, "window" by constant memory, "endless" without windows
 	Top         int     `toml:"top"`          // attention weights kept, the largest, at evaluation; 0 keeps all
 	Rank        int     `toml:"rank"`         // rank that each head's product of query and key matrices is cut to at evaluation, see rank.go; 0 leaves it
+	Segment     int     `toml:"segment"`      // symbols at the start of a document that an embedding of their own marks, as a prompt is; 0 marks none
+
+	// A soft prompt, trained after the model and in front of it; see prompt.go.
+	Prompt      int     `toml:"prompt"`       // vectors between the start symbol and the symbols; 0 for none
+	PromptShare float64 `toml:"prompt_share"` // share of the training part, its last, for them and not for the model; 0 gives both all of it
+	PromptSteps int     `toml:"prompt_steps"` // optimizer steps
+	PromptRate  float64 `toml:"prompt_rate"`  // learning rate at the end of their warm-up
 
 	// Scoring: a full window hands its last Window−Stride symbols, the
 	// minimum context, on to the next.
@@ -67,7 +74,7 @@ func Default() predictors.Config {
 		Attention: "softmax", Values: "learned", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 4, Steps: 9000, LearningRate: 4e-3, MinLearningRate: 0.1, Warmup: 100,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 500, CheckpointEvery: 1000,
-		OnlineRate: 1e-3,
+		OnlineRate: 1e-3, PromptShare: 0.1, PromptSteps: 1000, PromptRate: 1e-2,
 	}
 }
 
@@ -78,7 +85,7 @@ func Tiny() predictors.Config {
 		Attention: "softmax", Values: "learned", Positions: "learned", FeedForward: 4, Activation: "gelu", Norm: "layer", NormAt: "pre", Biases: true, Recurrent: "none",
 		Batch: 8, Steps: 60, LearningRate: 1e-2, MinLearningRate: 0.1, Warmup: 10,
 		Beta2: 0.99, WeightDecay: 0.1, Clip: 1, ValidEvery: 20,
-		OnlineRate: 1e-3,
+		OnlineRate: 1e-3, PromptShare: 0.1, PromptSteps: 20, PromptRate: 1e-2,
 	}
 }
 
@@ -103,7 +110,9 @@ func (c *Config) check() error {
 		{"width", c.Width, 1, maxSize},
 		{"heads", c.Heads, 1, max(c.Width, 1)},
 		{"window", c.Window, 1, maxSize},
-		{"stride", c.Stride, 1, max(c.Window, 1)},
+		{"prompt", c.Prompt, 0, max(c.trainWindow()-1, 0)},
+		{"stride", c.Stride, 1, max(c.Window-c.Prompt, 1)},
+		{"segment", c.Segment, 0, 1 << 30},
 		{"key_width", c.KeyWidth, 0, maxSize},
 		{"top", c.Top, 0, maxSize},
 		{"rank", c.Rank, 0, max(c.Width, 1)},
@@ -142,6 +151,9 @@ func (c *Config) check() error {
 	case !(c.Clip > 0):
 		return fmt.Errorf("transformer: clip = %v, want > 0", c.Clip)
 	}
+	if err := c.checkPrompt(); err != nil {
+		return err
+	}
 	f, err := c.form()
 	if d := c.dims(1, f); err == nil && f.positions == rotaryPositions && d.K%2 == 1 {
 		err = fmt.Errorf("transformer: key width = %d, want even: rotary positions turn pairs", d.K)
@@ -150,6 +162,22 @@ func (c *Config) check() error {
 		err = fmt.Errorf("transformer: train_window = %d of window = %d: the learned places or lags beyond it would never be trained (sinusoidal, alibi, rotary and none need no training)", c.TrainWindow, c.Window)
 	}
 	return err
+}
+
+// checkPrompt refuses what is out of range for a soft prompt, if there is one.
+func (c *Config) checkPrompt() error {
+	switch {
+	case c.Prompt == 0:
+	case !(c.PromptShare >= 0 && c.PromptShare < 1):
+		return fmt.Errorf("transformer: prompt_share = %v, want ≥ 0 and < 1", c.PromptShare)
+	case c.PromptSteps < 1 || c.PromptSteps > 1<<30:
+		return fmt.Errorf("transformer: prompt_steps = %d, want 1 to %d", c.PromptSteps, 1<<30)
+	case !(c.PromptRate > 0 && c.PromptRate <= 1):
+		return fmt.Errorf("transformer: prompt_rate = %v, want > 0 and ≤ 1", c.PromptRate)
+	case c.Values == "one-hot":
+		return fmt.Errorf("transformer: prompt = %d with values = \"one-hot\": its vectors are no symbols that could come next", c.Prompt)
+	}
+	return nil
 }
 
 // trainWindow is how many positions a training window has.

@@ -19,8 +19,9 @@ var variants = []struct {
 		c.Positions, c.Attention, c.Norm, c.Activation, c.Biases = "rotary", "gaussian", "rms", "swiglu", false
 		c.Values = "one-hot"
 	}},
-	{"post-relu-dropout-top", func(c *transformer.Config) {
+	{"post-relu-dropout-top-prompt-segment-rank", func(c *transformer.Config) {
 		c.NormAt, c.Activation, c.Dropout, c.Top, c.Positions = "post", "relu", 0.1, 3, "alibi"
+		c.Prompt, c.Segment, c.Rank = 2, 5, 2
 	}},
 	{"linear-endless", func(c *transformer.Config) {
 		c.Attention, c.Positions, c.Tied, c.Recurrent = "linear", "none", false, "endless"

@@ -2,30 +2,32 @@ package transformer
 
 import "horizon/predictors/transformer/blas"
 
-// embed sets x [m,C] to E[id] + P[t], t from first on (Phuong & Hutter 2022,
-// Algorithms 1 and 2), or without P to E[id].
-func (d dims) embed(x []float32, w *weights, ids []int32, first int) {
+// embed sets x [m,C] to E[id] + P[t] + S[t ≥ opening], t from first on (Phuong &
+// Hutter 2022, Algorithms 1 and 2), or to those of the three that there are.
+func (d dims) embed(x []float32, w *weights, ids []int32, first, opening int) {
 	for i, id := range ids {
-		row, e := x[i*d.C:(i+1)*d.C], w.tok[int(id)*d.C:][:d.C]
-		if !d.positions.added() {
-			copy(row, e)
-			continue
+		row := x[i*d.C : (i+1)*d.C]
+		copy(row, w.tok[int(id)*d.C:])
+		if d.positions.added() {
+			blas.Axpy(row, 1, w.pos[(first+i)*d.C:][:d.C])
 		}
-		pos := w.pos[(first+i)*d.C:][:len(row)]
-		for j, e := range e {
-			row[j] = e + pos[j]
+		if d.beginning > 0 {
+			blas.Axpy(row, 1, d.segmentRow(w, first+i, opening))
 		}
 	}
 }
 
 // embedBack adds the gradient dx [m,C] of a window's first m positions to the
 // rows that made them.
-func (d dims) embedBack(dw *weights, dx []float32, ids []int32) {
+func (d dims) embedBack(dw *weights, dx []float32, ids []int32, opening int) {
 	for i, id := range ids {
 		row := dx[i*d.C : (i+1)*d.C]
 		blas.Axpy(dw.tok[int(id)*d.C:][:d.C], 1, row)
 		if d.positions == learnedPositions {
 			blas.Axpy(dw.pos[i*d.C:][:d.C], 1, row)
+		}
+		if d.beginning > 0 {
+			blas.Axpy(d.segmentRow(dw, i, opening), 1, row)
 		}
 	}
 }

@@ -138,6 +138,8 @@ func (c *Config) form() (f form, err error) {
 		err = fmt.Errorf("transformer: top = %d with recurrent = %q: there are no weights to choose from", f.top, c.Recurrent)
 	case f.recurrence != parallel && f.oneHot:
 		err = fmt.Errorf("transformer: recurrent = %q with values = \"one-hot\": that head looks back at keys, which no recurrence keeps", c.Recurrent)
+	case f.recurrence == endless && c.Prompt+c.Segment > 0:
+		err = fmt.Errorf("transformer: recurrent = %q with prompt = %d and segment = %d, want 0: there is no window that they could begin", c.Recurrent, c.Prompt, c.Segment)
 	case f.recurrence == endless && f.positions != noPositions:
 		err = fmt.Errorf("transformer: recurrent = %q with positions = %q, want \"none\": there is no window to have places in", c.Recurrent, c.Positions)
 	}

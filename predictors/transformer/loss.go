@@ -7,11 +7,17 @@ import (
 )
 
 // crossEntropy returns Σ_i −ln softmax(logits_i)[y_i] over the rows from skip
-// on and, if scale is not zero, replaces logits by scale times the gradient.
-// logits [len(ids),A].
+// on that have a target y ≥ 0 and, if scale is not zero, replaces logits by scale
+// times the gradient. logits [len(ids),A].
 func crossEntropy(logits []float32, ids []int32, A, skip int, scale float32) (nats float64) {
 	for i := skip; i < len(ids); i++ {
 		row, y := logits[i*A:(i+1)*A], ids[i]
+		if y < 0 {
+			if scale != 0 {
+				clear(row)
+			}
+			continue
+		}
 		top := blas.Max(row)
 		own := row[y] - top
 		blas.ExpShifted(row, row, top)

@@ -42,6 +42,7 @@ type dims struct {
 	K int // width of a head's queries and keys
 	F int // width of the feed-forward part; 0 if there is none
 	W int // positions of a window
+	lead
 	form
 	layout
 	turns []float32 // of rotary positions
@@ -61,7 +62,7 @@ type layout struct {
 
 func (c *Config) dims(A int, f form) dims {
 	d := dims{A: A, L: c.Layers, H: c.Heads, C: c.Width, D: c.Width / c.Heads, W: c.Window,
-		F: int(c.FeedForward*float64(c.Width) + 0.5), form: f}
+		F: int(c.FeedForward*float64(c.Width) + 0.5), lead: lead{c.Prompt, c.Segment}, form: f}
 	if d.K = c.KeyWidth; d.K == 0 {
 		d.K = d.D
 	}
@@ -96,8 +97,9 @@ func (d dims) hidden() int {
 // What the form leaves out is empty. Fixed tables, which no gradient has,
 // stand where learned ones would.
 type weights struct {
-	tok    []float32 // [A+1,C]; row A is the start symbol
+	tok    []float32 // [A+1+prompt,C]; row A is the start symbol, those behind it the soft prompt
 	pos    []float32 // [W,C], of positions that are added
+	seg    []float32 // [2,C], of what a segment embedding tells apart
 	head   []float32 // [A,C]; the first A rows of tok if tied
 	mixQ   []float32 // [C,mixK] of the head with one-hot values
 	mixK   []float32 // [C,mixK]
@@ -131,9 +133,12 @@ func (d dims) view(take func(n int) []float32) (w *weights, matrices int) {
 		matrices += rows * cols
 		return take(rows * cols)
 	}
-	w.tok = matrix(d.A+1, C)
+	w.tok = matrix(d.A+1+d.prompt, C)
 	if d.positions == learnedPositions {
 		w.pos = matrix(d.W, C)
+	}
+	if d.beginning > 0 {
+		w.seg = matrix(2, C)
 	}
 	for l := range w.layers {
 		y := &w.layers[l]
@@ -207,6 +212,7 @@ type model struct {
 	w        *weights  // views into params
 	scored   *weights  // what predictions use: w, unless its products are cut (rank.go)
 	chosen   choice
+	prompted prompted
 }
 
 // A choice says what training kept.
@@ -267,7 +273,7 @@ func (d dims) slopes() []float32 {
 // et al. 2017, section 3.5, in which a fixed distance is a fixed rotation. On
 // Opticks, 300 steps from random positions reached 3.36 bits of validation loss
 // and from sinusoids 3.10, all else equal (one run each). Gains are one, biases
-// zero, those by lag too.
+// zero, those by lag too, and segments.
 func (m *model) initialize(seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, streamInit))
 	normal := func(w []float32, sigma float64) {
@@ -275,7 +281,7 @@ func (m *model) initialize(seed uint64) {
 			w[i] = float32(sigma * rng.NormFloat64())
 		}
 	}
-	normal(m.w.tok, inputScale)
+	normal(m.w.tok[:(m.A+1)*m.C], inputScale)
 	if m.positions == learnedPositions {
 		m.sinusoids(m.w.pos)
 	}
@@ -317,6 +323,7 @@ const (
 	streamInit = iota + 1
 	streamBatch
 	streamOnline
+	streamPrompt
 )
 
 func one(w []float32) {
@@ -402,15 +409,16 @@ func (d dims) carve(a *activations, M, segs, att, logits int, kept bool, take fu
 }
 
 // A segment is one window among the rows of a batch: rows row to row+n−1 are
-// its positions 0 to n−1.
-type segment struct{ row, n int }
+// its positions 0 to n−1, the first opening of them the beginning that a segment
+// embedding marks.
+type segment struct{ row, n, opening int }
 
 // forward computes the logits of every row, keeping what backward needs. ids
 // are the inputs, one a row.
 func (d dims) forward(w *weights, a *activations, segs []segment, ids []int32) {
 	M := len(ids)
 	for _, s := range segs {
-		d.embed(a.x[s.row*d.C:], w, ids[s.row:s.row+s.n], 0)
+		d.embed(a.x[s.row*d.C:], w, ids[s.row:s.row+s.n], 0, s.opening)
 	}
 	d.dropOut(a.x[:M*d.C], a.noise, inputPart)
 	for l := range w.layers {
@@ -492,6 +500,6 @@ func (d dims) backward(dw, w *weights, a *activations, s *gradients, segs []segm
 	}
 	d.dropOut(s.x[:M*d.C], a.noise, inputPart)
 	for _, g := range segs {
-		d.embedBack(dw, s.x[g.row*d.C:], ids[g.row:g.row+g.n])
+		d.embedBack(dw, s.x[g.row*d.C:], ids[g.row:g.row+g.n], g.opening)
 	}
 }

@@ -17,7 +17,8 @@ import (
 //
 // AdamW starts anew behind Fit, at a constant rate after the usual warm-up.
 // What a step draws depends on the seed and the number of the step alone, so
-// that a saved learner goes on as it would have. A step costs what one costs in
+// that a saved learner goes on as it would have. Of a model with a soft prompt
+// that alone learns on. A step costs what one costs in
 // Fit, and the window is computed again behind it, since the weights are new.
 
 // An online is what learning symbol by symbol keeps.
@@ -55,6 +56,9 @@ func (p *Transformer) Refits() bool { return false }
 func (p *Transformer) learning() *online {
 	if p.online == nil {
 		t := newTrainer(p.model, p.seed, predictors.Data{})
+		if p.prompt > 0 {
+			t.turnToPrompt(predictors.Data{})
+		}
 		t.team.close() // nobody would tell it when learning ends
 		t.team = nil
 		p.online = &online{trainer: t, ended: true}
@@ -72,9 +76,10 @@ func (o *online) push(x predictors.Symbol) {
 
 // fill makes the batch: the newest window, then windows from anywhere.
 func (o *online) fill() {
-	draw := newSampler(o.documents(), o.cfg.trainWindow(), rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
+	draw := newSampler(o.documents(), o.cfg.trainWindow()-o.led(), rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
 	newest := draw.docs[len(draw.docs)-1]
-	o.batch[0] = newest[max(0, len(newest)-draw.w):]
+	at := max(0, len(newest)-draw.w)
+	o.batch[0] = window{xs: newest[at:], at: at}
 	for i := range o.batch[1:] {
 		o.batch[1+i] = draw.window()
 	}

@@ -60,7 +60,7 @@ func lowRank(b [][]float64, r int) [][]float64 {
 		for i := range v {
 			v[i] = math.Cos(float64(3 * i)) // any will do
 		}
-		for range 3000 {
+		for range 500 {
 			v = times(transposed(v), left)
 			length := math.Sqrt(inner(v, v)) + 1e-300
 			for i := range v {

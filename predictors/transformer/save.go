@@ -26,7 +26,7 @@ func (p *Transformer) ReadFrom(r io.Reader) (int64, error) {
 		return n, err
 	}
 	p.adopt(fresh.params)
-	p.chosen, p.online = fresh.chosen, fresh.online
+	p.chosen, p.prompted, p.online = fresh.chosen, fresh.prompted, fresh.online
 	if p.online != nil {
 		p.online.model = p.model
 	}
@@ -47,6 +47,10 @@ func (p *Transformer) fields(a *predictors.Archive) {
 	predictors.Value(a, &p.chosen.Step)
 	predictors.Value(a, &p.chosen.ValidBits)
 	predictors.Value(a, &p.chosen.TrainBits)
+	if p.prompt > 0 {
+		predictors.Value(a, &p.prompted.Without)
+		predictors.Value(a, &p.prompted.Rounded)
+	}
 	learns := byte(0)
 	if p.online != nil {
 		learns = 1
@@ -67,6 +71,9 @@ func (p *Transformer) Describe() map[string]float64 {
 	}
 	if p.chosen.ValidBits > 0 {
 		m["valid_bits"] = p.chosen.ValidBits
+	}
+	if p.prompt > 0 && p.chosen.Step > 0 {
+		p.describePrompt(m)
 	}
 	return m
 }

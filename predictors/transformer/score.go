@@ -29,6 +29,7 @@ type Transformer struct {
 	// The state: the inputs of the present window, ids[0] being the start
 	// symbol, and the keys and values of the first done of them.
 	ids   []int32
+	past  int // how many symbols came before those in ids
 	done  int
 	cache cache
 
@@ -57,7 +58,10 @@ func (p *Transformer) Alphabet() int { return p.A }
 
 // Reset goes back to the empty context.
 func (p *Transformer) Reset() {
-	p.ids = append(p.ids[:0], int32(p.A))
+	p.ids, p.past = p.ids[:0], 0
+	for i := range p.head() {
+		p.ids = append(p.ids, int32(p.A+i))
+	}
 	p.restart()
 	if p.online != nil {
 		p.online.ended = true
@@ -80,12 +84,14 @@ func (p *Transformer) Observe(x predictors.Symbol) {
 		p.push(x)
 		return
 	}
-	keep := p.W - p.cfg.Stride
-	copy(p.ids[1:], p.ids[p.W-max(keep, 1)+1:])
-	p.ids = p.ids[:max(keep, 1)]
-	// Position 0 holds the start symbol in every window, so its keys and
-	// values stay; something must be left to compute, though.
-	p.done = min(p.done, 1, keep)
+	head := p.head()
+	keep := p.W - p.cfg.Stride - p.prompt
+	copy(p.ids[head:], p.ids[p.W-max(keep, 1)+1:])
+	p.ids = p.ids[:head+max(keep, 1)-1]
+	p.past += p.cfg.Stride
+	// The start symbol and the prompt are at the head of every window, so their
+	// keys and values stay; something must be left to compute, though.
+	p.done = min(p.done, head, head-1+keep)
 	if p.recurrence == windowed {
 		p.done = 0
 		p.cache.forget()
@@ -187,7 +193,7 @@ func (p *Transformer) run() (m int) {
 	p.room(m)
 	p.cache.grow(p.dims, p.done, len(p.ids))
 	x, b := p.acts.x, &p.acts.blocks[0]
-	p.embed(x, p.scored, p.ids[p.done:], p.done)
+	p.embed(x, p.scored, p.ids[p.done:], p.done, p.opening(p.prompt, p.past))
 	for l := range p.scored.layers {
 		y := &p.scored.layers[l]
 		p.project(y, b, x, m)
@@ -234,7 +240,7 @@ func (p *Transformer) logitRows() int { return min(p.rows, headRows) }
 // positions, lest every fork of many, as rollouts make, run them again.
 func (p *Transformer) Fork() predictors.Predictor {
 	p.refresh()
-	f := &Transformer{model: p.model, seed: p.seed, fork: true, done: p.done, fresh: true}
+	f := &Transformer{model: p.model, seed: p.seed, fork: true, past: p.past, done: p.done, fresh: true}
 	f.ids = append(make([]int32, 0, p.W), p.ids...)
 	f.cache = p.cache.resize(p.dims, p.done, min(p.W, len(p.ids)+ahead))
 	f.probs = append(make([]float64, 0, p.A), p.probs...)

@@ -62,11 +62,16 @@ func TestScoreMatchesTwin(t *testing.T) {
 		for i, x := range xs {
 			// Window n predicts the symbols from n·stride + keep on; the
 			// first those before, too.
-			n := max(0, (i-(s.cfg.Window-s.cfg.Stride))/s.cfg.Stride)
-			if i < s.cfg.Window {
+			room := s.cfg.Window - s.cfg.Prompt // for symbols and the start
+			n := max(0, (i-(room-s.cfg.Stride))/s.cfg.Stride)
+			if i < room {
 				n = 0
 			}
+			slow.past = n * s.cfg.Stride
 			ids := []int32{int32(s.A)}
+			for j := range s.cfg.Prompt {
+				ids = append(ids, int32(s.A+1+j))
+			}
 			for _, y := range xs[n*s.cfg.Stride : i] {
 				ids = append(ids, int32(y))
 			}

@@ -19,7 +19,7 @@ func TestAttentionIsSmoothing(t *testing.T) {
 			rng := rand.New(rand.NewPCG(1, uint64(h)))
 			m := randomModel(Config{Layers: 1, Heads: h, Width: 16, Window: 40, Stride: 20, FeedForward: 2, Biases: true, Attention: attention, Positions: "none"}, 3, rng)
 			d := m.dims
-			segs := []segment{{0, 40}, {40, 23}}
+			segs := []segment{{0, 40, 0}, {40, 23, 0}}
 			M := 63
 			a := d.newActivations(M, len(segs), len(segs)*h*d.W*d.W, M, true)
 			for i := range a.x {

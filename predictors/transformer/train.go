@@ -42,22 +42,34 @@ func (p *Transformer) Fit(ctx context.Context, d predictors.Data, report func(pr
 	if d.Symbols() == 0 {
 		return nil
 	}
-	t := newTrainer(p.model, p.seed, d)
-	defer t.team.close()
-	plan := [2]int{t.cfg.Steps, t.cfg.Warmup}
-	t.schedule = schedule{b: p.budget, start: time.Now(), plan: plan}
-	defer func() { t.cfg.Steps, t.cfg.Warmup, p.work = plan[0], plan[1], t.work }()
-	if t.cfg.Patience > 0 && len(t.valid) == 0 {
-		return fmt.Errorf("transformer: patience = %d without a validation part to look at", t.cfg.Patience)
-	}
-	err := t.resume(report)
-	if err == nil {
-		err = t.run(ctx, report)
-	}
+	err := p.fitAll(ctx, d, report)
 	p.settle()
 	p.online = nil
 	p.Reset()
 	return err
+}
+
+// fitAll trains the model and, behind it, its prompt.
+func (p *Transformer) fitAll(ctx context.Context, d predictors.Data, report func(predictors.Progress)) error {
+	if p.prompt > 0 {
+		return p.fitPrompted(ctx, d, report)
+	}
+	return p.fit(ctx, newTrainer(p.model, p.seed, d), p.budget, report)
+}
+
+// fit runs a training and says what it took.
+func (p *Transformer) fit(ctx context.Context, t *trainer, b predictors.Budget, report func(predictors.Progress)) error {
+	defer t.team.close()
+	plan := [2]int{t.cfg.Steps, t.cfg.Warmup}
+	t.schedule = schedule{b: b, start: time.Now(), plan: plan}
+	defer func() { t.cfg.Steps, t.cfg.Warmup, p.work = plan[0], plan[1], t.work }()
+	if t.cfg.Patience > 0 && len(t.valid) == 0 {
+		return fmt.Errorf("transformer: patience = %d without a validation part to look at", t.cfg.Patience)
+	}
+	if err := t.resume(report); err != nil {
+		return err
+	}
+	return t.run(ctx, report)
 }
 
 // largest is the largest symbol of docs, or -1.
@@ -79,11 +91,14 @@ type trainer struct {
 	shards [shards]shard
 	team   *team // nil: see atOnce
 	draw   sampler
-	batch  [][]predictors.Symbol // the windows of a step
+	batch  []window // of a step
 	valid  []window
 	losses []float64 // of each validation window, in nats
 
 	checkpoint predictors.Checkpoint // nil if there is none
+
+	low, high int  // which of the parameters are trained
+	prompts   bool // they are those of the prompt, which is in front of every window
 
 	step   int
 	micro  int        // which of its batches is differentiated
@@ -120,9 +135,10 @@ func newTrainer(m *model, seed uint64, d predictors.Data) *trainer {
 		seed:  seed,
 		adam:  adam{m: make([]float32, n), v: make([]float32, n)},
 		draw:  newSampler(d.Train, m.cfg.trainWindow(), rand.NewPCG(seed, streamBatch)),
-		batch: make([][]predictors.Symbol, m.cfg.Batch*m.cfg.batches()),
+		batch: make([]window, m.cfg.Batch*m.cfg.batches()),
 		best:  make([]float32, n),
-		valid: m.validWindows(d.Valid),
+		valid: m.validWindows(d.Valid, 0),
+		high:  n,
 		team:  newTeam(),
 
 		checkpoint: d.Checkpoint,
@@ -156,7 +172,7 @@ func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) err
 		if nats := t.advance(); math.IsNaN(nats) || math.IsInf(nats, 0) {
 			return fmt.Errorf("transformer: loss at step %d = %v, want a number (learning_rate = %v may be too high)", t.step, nats, t.cfg.LearningRate)
 		}
-		t.work += t.stepOps(int(t.seen - before))
+		t.work += t.stepOps(int(t.seen-before) + t.led()*len(t.batch))
 		report(t.point("", 0))
 		if t.step%t.cfg.ValidEvery == 0 || t.step >= t.cfg.Steps || t.spent() {
 			t.look(report)
@@ -188,13 +204,13 @@ func (t *trainer) point(metric string, value float64) predictors.Progress {
 // the best so far.
 func (t *trainer) look(report func(predictors.Progress)) {
 	now := choice{Step: float64(t.step), TrainBits: t.trainBits()}
-	report(t.point("train_bits", now.TrainBits))
+	report(t.point(t.curve("train_bits"), now.TrainBits))
 	if len(t.valid) == 0 {
 		t.chosen = now
 		return
 	}
 	now.ValidBits = t.validBits()
-	report(t.point("valid_bits", now.ValidBits))
+	report(t.point(t.curve("valid_bits"), now.ValidBits))
 	if t.waited++; t.kept && now.ValidBits >= t.chosen.ValidBits {
 		return
 	}
@@ -215,8 +231,8 @@ func (t *trainer) advance() float64 {
 // as Accumulate says, so that no more than one is in memory.
 func (t *trainer) take(rule blas.AdamW) float64 {
 	symbols := 0
-	for _, xs := range t.batch {
-		symbols += len(xs)
+	for _, w := range t.batch {
+		symbols += len(w.xs)
 	}
 	for t.micro = range t.cfg.batches() {
 		t.deal(t.batch[t.micro*t.cfg.Batch:][:t.cfg.Batch])
@@ -258,25 +274,29 @@ func (t *trainer) each(do func(t *trainer, shard int, x float32), x float32) {
 }
 
 // deal deals windows to the shards in order.
-func (t *trainer) deal(windows [][]predictors.Symbol) {
+func (t *trainer) deal(windows []window) {
 	n := len(windows)
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.clear()
-		for _, xs := range windows[n*i/shards : n*(i+1)/shards] {
-			s.push(xs, t.A)
+		for _, w := range windows[n*i/shards : n*(i+1)/shards] {
+			t.push(s, w)
 		}
 	}
 }
 
 func (s *shard) clear() { s.segs, s.ids, s.next = s.segs[:0], s.ids[:0], s.next[:0] }
 
-// push appends a window: the start symbol and xs but its last are the inputs,
-// xs the targets.
-func (s *shard) push(xs []predictors.Symbol, start int) {
-	s.segs = append(s.segs, segment{len(s.ids), len(xs)})
-	in := int32(start)
-	for _, x := range xs {
+// push appends a window to a shard: the start symbol, the prompt if it is
+// trained and the symbols but the last are the inputs, the symbols the targets.
+func (t *trainer) push(s *shard, w window) {
+	led, in := t.led(), int32(t.A)
+	s.segs = append(s.segs, segment{len(s.ids), led + len(w.xs), t.opening(led, w.at)})
+	for range led {
+		s.ids, s.next = append(s.ids, in), append(s.next, -1)
+		in++
+	}
+	for _, x := range w.xs {
 		s.ids, s.next = append(s.ids, in), append(s.next, int32(x))
 		in = int32(x)
 	}
@@ -290,17 +310,26 @@ func (t *trainer) differentiate(i int, scale float32) {
 		clear(s.grads)
 		s.nats = 0
 	}
-	s.acts.noise = mix(t.seed<<32+uint64(t.step*t.cfg.batches()+t.micro)<<8+uint64(i)) | 1
+	s.acts.noise = t.noise(i)
 	t.forward(t.w, s.acts, s.segs, s.ids)
 	s.nats += crossEntropy(s.acts.logits, s.next, t.A, 0, scale)
 	t.backward(s.dw, t.w, s.acts, s.back, s.segs, s.ids)
 }
 
-// part is the i-th of as many consecutive parts of the parameters as there
-// are shards.
+// noise is what decides which components shard i drops, anew in each batch: none
+// of a frozen model.
+func (t *trainer) noise(i int) uint64 {
+	if t.prompts {
+		return 0
+	}
+	return mix(t.seed<<32+uint64(t.step*t.cfg.batches()+t.micro)<<8+uint64(i)) | 1
+}
+
+// part is the i-th of as many consecutive parts of the parameters that are
+// trained as there are shards.
 func (t *trainer) part(i int) (from, to int) {
-	n := len(t.params)
-	return n * i / shards, n * (i + 1) / shards
+	n := t.high - t.low
+	return t.low + n*i/shards, t.low + n*(i+1)/shards
 }
 
 // reduce sums part i of the shards' gradients into the first, in order.
@@ -313,10 +342,13 @@ func (t *trainer) reduce(i int, _ float32) {
 	t.shards[i].squares = float64(blas.Dot(g, g))
 }
 
-// update applies the optimizer to part i. Only matrices decay.
+// update applies the optimizer to part i. Only matrices decay, and no prompt.
 func (t *trainer) update(i int, _ float32) {
 	from, to := t.part(i)
 	middle := min(max(t.matrices, from), to)
+	if t.prompts {
+		middle = from
+	}
 	rule := t.now
 	t.apply(rule, from, middle)
 	rule.Decay = 0
@@ -351,31 +383,33 @@ func newSampler(docs [][]predictors.Symbol, w int, pcg *rand.PCG) sampler {
 // would reach past an end of the document are moved inside. So every symbol
 // is a target about equally often, and windows at the start of a document,
 // where scoring starts, are as frequent as the symbols they cover.
-func (s *sampler) window() []predictors.Symbol {
+func (s *sampler) window() window {
 	at := s.rng.IntN(s.ends[len(s.ends)-1])
 	i, _ := slices.BinarySearch(s.ends, at+1)
 	doc := s.docs[i]
 	at -= s.ends[i] - len(doc)
 	from := min(max(at-s.rng.IntN(s.w), 0), max(len(doc)-s.w, 0))
-	return doc[from:min(from+s.w, len(doc))]
+	return window{xs: doc[from:min(from+s.w, len(doc))], at: from}
 }
 
-// A window is a piece of a document whose predictions count from skip on.
+// A window is a piece of a document, from symbol at on, whose predictions count
+// from skip on.
 type window struct {
-	xs   []predictors.Symbol
-	skip int
+	xs       []predictors.Symbol
+	at, skip int
 }
 
 // validWindows are windows that Score would use on docs, every n-th of them,
-// so that they cover about validSample symbols evenly.
-func (m *model) validWindows(docs [][]predictors.Symbol) (out []window) {
+// with as many vectors of a prompt, so that they cover about validSample symbols
+// evenly.
+func (m *model) validWindows(docs [][]predictors.Symbol, led int) (out []window) {
 	var all []window
 	symbols := 0
 	for _, doc := range docs {
 		symbols += len(doc)
 		for from, skip := 0, 0; from+skip < len(doc); from += m.cfg.Stride {
-			all = append(all, window{doc[from:min(from+m.W, len(doc))], skip})
-			skip = m.W - m.cfg.Stride
+			all = append(all, window{doc[from:min(from+m.W-led, len(doc))], from, skip})
+			skip = m.W - led - m.cfg.Stride
 		}
 	}
 	every := max(1, symbols/validSample)
@@ -406,12 +440,12 @@ func (t *trainer) validate(i int, _ float32) {
 		s.clear()
 		upto := min(from+cap(s.segs), to)
 		for _, w := range t.valid[from:upto] {
-			s.push(w.xs, t.A)
+			t.push(s, w)
 		}
 		t.forward(t.w, s.acts, s.segs, s.ids)
 		for j, g := range s.segs {
 			rows := s.next[g.row : g.row+g.n]
-			t.losses[from+j] = crossEntropy(s.acts.logits[g.row*t.A:], rows, t.A, t.valid[from+j].skip, 0)
+			t.losses[from+j] = crossEntropy(s.acts.logits[g.row*t.A:], rows, t.A, t.led()+t.valid[from+j].skip, 0)
 		}
 		from = upto
 	}

@@ -195,7 +195,7 @@ func TestValidWindows(t *testing.T) {
 		for n := range 4 * s.cfg.Window {
 			doc := make([]predictors.Symbol, n)
 			got := 0
-			for _, w := range m.validWindows([][]predictors.Symbol{doc}) {
+			for _, w := range m.validWindows([][]predictors.Symbol{doc}, 0) {
 				got += len(w.xs) - w.skip
 			}
 			if got != n {
@@ -211,7 +211,8 @@ func TestSampler(t *testing.T) {
 	seen, starts := make([]int, 14), 0
 	const n = 20000
 	for range n {
-		xs := s.window()
+		w := s.window()
+		xs := w.xs
 		if want := map[bool]int{true: 4}[xs[0] < 10]; want > 0 && len(xs) != want {
 			t.Fatalf("window = %v, want 4 symbols", xs)
 		}
@@ -454,6 +455,16 @@ func TestConfigErrors(t *testing.T) {
 			`transformer: rank = 2 with attention = "gaussian", want "softmax" or "bilinear": no other kernel is a function of that product alone`},
 		{func(c *Config) { c.Rank, c.Positions = 2, "rotary" },
 			`transformer: rank = 2 with positions = "rotary": queries and keys are turned before they are multiplied`},
+		{func(c *Config) { c.Prompt = 16 }, "transformer: prompt = 16, want 0 to 15"},
+		{func(c *Config) { c.Prompt = 9 }, "transformer: stride = 8, want 1 to 7"},
+		{func(c *Config) { c.Prompt, c.PromptShare = 1, 1 }, "transformer: prompt_share = 1, want ≥ 0 and < 1"},
+		{func(c *Config) { c.Prompt, c.PromptSteps = 1, 0 }, "transformer: prompt_steps = 0, want 1 to 1073741824"},
+		{func(c *Config) { c.Prompt, c.PromptRate = 1, math.Inf(1) }, "transformer: prompt_rate = +Inf, want > 0 and ≤ 1"},
+		{func(c *Config) { c.Prompt, c.Values = 1, "one-hot" },
+			`transformer: prompt = 1 with values = "one-hot": its vectors are no symbols that could come next`},
+		{func(c *Config) { c.Segment = -1 }, "transformer: segment = -1, want 0 to 1073741824"},
+		{func(c *Config) { c.Segment, c.Attention, c.Positions, c.Recurrent = 1, "linear", "none", "endless" },
+			`transformer: recurrent = "endless" with prompt = 0 and segment = 1, want 0: there is no window that they could begin`},
 		{func(c *Config) { c.CheckpointEvery = -1 }, "transformer: checkpoint_every = -1, want 0 to 1073741824"},
 	} {
 		cfg := small()

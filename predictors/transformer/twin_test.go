@@ -14,6 +14,7 @@ type twin struct {
 	cfg      Config
 	H        int
 	tok, pos [][]float64
+	seg      [][]float64
 	head     [][]float64
 	layers   []twinLayer
 	gain     []float64
@@ -21,6 +22,7 @@ type twin struct {
 	mixQ     [][]float64 // of the head with one-hot values
 	mixK     [][]float64
 	sentinel []float64
+	past     int // symbols of the document in front of the window
 	rank     int // of products of query and key matrices; 0 leaves them, as training does
 }
 
@@ -67,6 +69,9 @@ func newTwin(m *model) (*twin, []pair) {
 	if m.cfg.Positions == "" || m.cfg.Positions == "learned" {
 		t.pos = matrix("pos", C, func(w *weights) []float32 { return w.pos })
 	}
+	if m.cfg.Segment > 0 {
+		t.seg = matrix("seg", C, func(w *weights) []float32 { return w.seg })
+	}
 	if t.head = t.tok[:m.A]; !m.cfg.Tied {
 		t.head = matrix("head", C, func(w *weights) []float32 { return w.head })
 	}
@@ -107,7 +112,7 @@ func newTwin(m *model) (*twin, []pair) {
 func (t *twin) logits(ids []int32) [][]float64 {
 	var x [][]float64
 	for i, id := range ids {
-		x = append(x, plus(t.tok[id], t.place(i)))
+		x = append(x, plus(plus(t.tok[id], t.place(i)), t.segment(i)))
 	}
 	for _, y := range t.layers {
 		// All rows of a part before any row of the next: attention reads what
@@ -184,6 +189,18 @@ func (t *twin) place(i int) []float64 {
 		return p
 	}
 	return make([]float64, C)
+}
+
+// segment is what tells the first symbols of a document, with the start symbol and
+// the prompt, from the rest.
+func (t *twin) segment(i int) []float64 {
+	switch symbol := t.past + i - t.cfg.Prompt; { // counted from 1
+	case t.cfg.Segment == 0:
+		return nil
+	case i <= t.cfg.Prompt || symbol <= t.cfg.Segment:
+		return t.seg[0]
+	}
+	return t.seg[1]
 }
 
 func (t *twin) enter(x, gain, bias []float64) []float64 {
@@ -322,8 +339,10 @@ func (t *twin) loss(ids, next [][]int32) float64 {
 	sum, n := 0.0, 0
 	for i := range ids {
 		for j, row := range t.logits(ids[i]) {
-			sum -= math.Log(softmax64(row)[next[i][j]])
-			n++
+			if y := next[i][j]; y >= 0 {
+				sum -= math.Log(softmax64(row)[y])
+				n++
+			}
 		}
 	}
 	return sum / float64(n)
@@ -448,6 +467,9 @@ func variants() (out []shape) {
 	add(oneHot, func(c *Config) { c.Layers, c.Tied, c.Norm, c.KeyWidth = 0, false, "none", 3 }, positions("none"))
 	add(oneHot, func(c *Config) { c.Layers, c.Window, c.NormAt = 0, strip+4, "post" })
 	out[len(out)-1].lengths = []int{strip + 3, 1}
+	add(func(c *Config) { c.Prompt = 2 })
+	add(func(c *Config) { c.Segment = 2 })
+	add(func(c *Config) { c.Prompt, c.Segment = 1, 2 }, positions("rotary"))
 	long := func(c *Config) { c.Window, c.Layers = strip+4, 1 }
 	for _, k := range []string{"gaussian", "linear", "epanechnikov", "lag", "uniform", "symmetric"} {
 		add(attention(k), long)
@@ -466,21 +488,27 @@ func randomModel(cfg Config, A int, rng *rand.Rand) *model {
 	return m
 }
 
-func randomWindows(lengths []int, A int, rng *rand.Rand) (ids, next [][]int32) {
+// randomWindows are inputs and targets of windows of so many positions; those in
+// front of the last vector of a prompt have no target.
+func randomWindows(lengths []int, A, prompt int, rng *rand.Rand) (ids, next [][]int32) {
 	for _, n := range lengths {
 		in, out := []int32{int32(A)}, []int32{}
-		for range n {
-			out = append(out, int32(rng.IntN(A)))
+		for i := range prompt {
+			in, out = append(in, int32(A+1+i)), append(out, -1)
 		}
-		ids, next = append(ids, append(in, out[:n-1]...)), append(next, out)
+		for range n - prompt {
+			x := int32(rng.IntN(A))
+			in, out = append(in, x), append(out, x)
+		}
+		ids, next = append(ids, in[:n]), append(next, out)
 	}
 	return ids, next
 }
 
-// batch lays windows out as forward wants them.
-func batch(windows [][]int32) (segs []segment, flat []int32) {
+// batch lays windows out as forward wants them, each at the start of a document.
+func (m *model) batch(windows [][]int32) (segs []segment, flat []int32) {
 	for _, w := range windows {
-		segs = append(segs, segment{len(flat), len(w)})
+		segs = append(segs, segment{len(flat), len(w), m.opening(m.prompt, 0)})
 		flat = append(flat, w...)
 	}
 	return segs, flat
@@ -491,8 +519,8 @@ func TestForwardMatchesTwin(t *testing.T) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		m := randomModel(s.cfg, s.A, rng)
 		slow, _ := newTwin(m)
-		windows, _ := randomWindows(s.lengths, s.A, rng)
-		segs, ids := batch(windows)
+		windows, _ := randomWindows(s.lengths, s.A, s.cfg.Prompt, rng)
+		segs, ids := m.batch(windows)
 		a := m.newActivations(len(ids), len(segs), len(segs)*m.H*m.W*m.W, len(ids), true)
 		m.forward(m.w, a, segs, ids)
 		for i, w := range windows {
@@ -515,14 +543,15 @@ func TestGradients(t *testing.T) {
 		rng := rand.New(rand.NewPCG(3, 4))
 		m := randomModel(s.cfg, s.A, rng)
 		slow, pairs := newTwin(m)
-		windows, targets := randomWindows(s.lengths, s.A, rng)
-		segs, ids := batch(windows)
-		_, next := batch(targets)
+		windows, targets := randomWindows(s.lengths, s.A, s.cfg.Prompt, rng)
+		segs, ids := m.batch(windows)
+		_, next := m.batch(targets)
 
 		a := m.newActivations(len(ids), len(segs), len(segs)*m.H*m.W*m.W, len(ids), true)
 		m.forward(m.w, a, segs, ids)
-		nats := crossEntropy(a.logits, next, m.A, 0, 1/float32(len(ids)))
-		if got, want := nats/float64(len(ids)), slow.loss(windows, targets); math.Abs(got-want) > 1e-5 {
+		counted := len(ids) - m.prompt*len(segs)
+		nats := crossEntropy(a.logits, next, m.A, 0, 1/float32(counted))
+		if got, want := nats/float64(counted), slow.loss(windows, targets); math.Abs(got-want) > 1e-5 {
 			t.Fatalf("%+v: loss = %v, want %v", s.cfg, got, want)
 		}
 		dw, _ := m.view(slicer(make([]float32, len(m.params))))
