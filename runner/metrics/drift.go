@@ -68,9 +68,8 @@ func (d *drift) Unit(ctx context.Context, i int) ([]float64, error) {
 	if i == 0 {
 		return d.heldout(ctx)
 	}
-	h := make([]float64, d.c.Length)
-	_, err := d.s.generate(ctx, i-1, d.c.Length, func(t int, q []float64) { h[t] = entropyOf(q) })
-	return h, err
+	g, err := d.s.generate(ctx, i-1, d.c.Length)
+	return g.entropy, err
 }
 
 // entropyOf is H(q) in bits.

@@ -84,8 +84,8 @@ func (n *novelty) Units() int { return n.c.Generations + len(n.passages) + len(n
 
 func (n *novelty) Unit(ctx context.Context, i int) ([]float64, error) {
 	if i < n.c.Generations {
-		x, err := n.s.generate(ctx, i, n.c.Length, nil)
-		return x.values(), err
+		g, err := n.s.generate(ctx, i, n.c.Length)
+		return g.values(), err
 	}
 	if i -= n.c.Generations; i < len(n.passages) {
 		return n.continues(n.passages[i]), nil

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
@@ -46,25 +47,60 @@ const generationStream = 0x67656e2d31 // "gen-1"
 // A text is one generation, or as long a piece of the corpus.
 type text []symbol
 
-// generate writes generation i. see is told each law before its symbol is
-// drawn; nil for nobody.
-func (s *Subject) generate(ctx context.Context, i, length int, see func(t int, q []float64)) (text, error) {
+// A generation is a text with the entropy, in bits, of each law that a symbol
+// was drawn from.
+type generation struct {
+	text
+	entropy []float64
+}
+
+// An original is one generation as it was first written, for the studies that
+// come later.
+type original struct {
+	mu sync.Mutex
+	generation
+}
+
+// generate is the first symbols of generation i. It is written once for all
+// studies of the subject, unless one wants more of it than those before.
+func (s *Subject) generate(ctx context.Context, i, length int) (generation, error) {
+	s.mu.Lock()
+	if s.written == nil {
+		s.written = map[int]*original{}
+	}
+	o := s.written[i]
+	if o == nil {
+		o = &original{}
+		s.written[i] = o
+	}
+	s.mu.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.text) < length {
+		g, err := s.write(ctx, i, length)
+		if err != nil {
+			return generation{}, err
+		}
+		o.generation = g
+	}
+	return generation{o.text[:length], o.entropy[:length]}, nil
+}
+
+func (s *Subject) write(ctx context.Context, i, length int) (generation, error) {
 	rng := rand.New(rand.NewPCG(s.Seed^generationStream, uint64(i)))
 	f := s.Fork()
 	q := make([]float64, s.A)
-	xs := make(text, length)
-	for t := range xs {
+	g := generation{make(text, length), make([]float64, length)}
+	for t := range length {
 		if t%256 == 0 && ctx.Err() != nil {
-			return nil, ctx.Err()
+			return g, ctx.Err()
 		}
 		f.Predict(q)
-		if see != nil {
-			see(t, q)
-		}
-		xs[t] = predictors.Sample(q, rng.Float64())
-		f.Observe(xs[t])
+		g.entropy[t] = entropyOf(q)
+		g.text[t] = predictors.Sample(q, rng.Float64())
+		f.Observe(g.text[t])
 	}
-	return xs, nil
+	return g, nil
 }
 
 // values lays a text out as a unit's result.
@@ -104,8 +140,8 @@ type writing struct {
 func (w *writing) Units() int { return w.o.Generations }
 
 func (w *writing) Unit(ctx context.Context, i int) ([]float64, error) {
-	x, err := w.s.generate(ctx, i, w.o.Length, nil)
-	return x.values(), err
+	g, err := w.s.generate(ctx, i, w.o.Length)
+	return g.values(), err
 }
 
 func (w *writing) Report(done [][]float64) ([]Ranged, error) {

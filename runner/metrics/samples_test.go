@@ -1,9 +1,12 @@
 package metrics
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"sync/atomic"
 	"testing"
 
 	"horizon/corpora"
@@ -261,11 +264,11 @@ func TestScaling(t *testing.T) {
 	}
 	p := iid{law}
 	c := &corpora.Corpus{Alphabet: &corpora.Alphabet{Tokens: make([]string, a), Unknown: -1}}
-	x, err := NewSubject(p, c, Protocol{Seed: 77}).generate(t.Context(), 0, 40_000, nil)
+	g, err := NewSubject(p, c, Protocol{Seed: 77}).generate(t.Context(), 0, 40_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Train = corpora.Part{Docs: [][]symbol{x}, Symbols: len(x)}
+	c.Train = corpora.Part{Docs: [][]symbol{g.text}, Symbols: len(g.text)}
 	got := measured(t, p, c, &scalingConfig{sampleOptions{Generations: 16, Length: 2000}, 200})
 	for metric, want := range map[string]float64{"zipf_exponent": 1, "taylor_exponent": 0.5, "taylor_exponent_corpus": 0.5} {
 		if r := got(metric, 1); math.Abs(r.Value-want) > 0.06 {
@@ -343,5 +346,53 @@ func TestPieces(t *testing.T) {
 	}
 	if got := pieces(docs, 5, 101); got != nil {
 		t.Errorf("pieces longer than any document: %v", got)
+	}
+}
+
+// counted counts the predictions of all its forks.
+type counted struct {
+	predictors.Predictor
+	n *atomic.Int64
+}
+
+func (c counted) Predict(p []float64)        { c.n.Add(1); c.Predictor.Predict(p) }
+func (c counted) Fork() predictors.Predictor { return counted{c.Predictor.Fork(), c.n} }
+
+// TestGenerationsAreWrittenOnce: whichever study asks, in whatever order, the
+// text is the same, a shorter one its beginning, and drawn symbol by symbol
+// from the law with the entropy that is kept.
+func TestGenerationsAreWrittenOnce(t *testing.T) {
+	p := counted{newChain(), new(atomic.Int64)}
+	s := NewSubject(p, corpus(10), Protocol{Seed: 3})
+	for range 2 {
+		for i := range 4 {
+			if _, err := s.generate(t.Context(), i, 300); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	short, _ := s.generate(t.Context(), 2, 100)
+	if p.n.Load() != 1200 {
+		t.Errorf("%d symbols were predicted, want 1200", p.n.Load())
+	}
+	whole, _ := s.generate(t.Context(), 2, 300)
+	other, _ := NewSubject(newChain(), corpus(10), Protocol{Seed: 3}).generate(t.Context(), 2, 150)
+	if !slices.Equal(short.text, whole.text[:100]) || !slices.Equal(other.text, whole.text[:150]) {
+		t.Error("one generation is different texts")
+	}
+	row := rows[2]
+	for i, x := range whole.text {
+		if h := -row[0]*math.Log2(row[0]) - row[1]*math.Log2(row[1]); math.Abs(whole.entropy[i]-h) > 1e-12 {
+			t.Fatalf("entropy of symbol %d = %v, want %v", i, whole.entropy[i], h)
+		}
+		row = rows[x]
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := s.generate(ctx, 9, 300); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v, want that it was cancelled", err)
+	}
+	if g, err := s.generate(t.Context(), 9, 300); err != nil || len(g.text) != 300 {
+		t.Errorf("after one that was cancelled: %d symbols, %v", len(g.text), err)
 	}
 }

@@ -121,8 +121,9 @@ type Subject struct {
 	Seed     uint64 // of what is drawn
 	A        int    // size of the alphabet
 
-	mu sync.Mutex
-	p  predictors.Predictor
+	mu      sync.Mutex
+	p       predictors.Predictor
+	written map[int]*original // the generations, by number
 }
 
 // NewSubject takes a trained predictor, which must not move while studies of
