@@ -48,6 +48,8 @@ type Forecaster struct {
 	next     []path
 	index    map[string]int
 	key      []byte
+	rolled   []float64 // [Rollouts,a] what each future predicts
+	drawn    []Symbol  // what comes next in each
 }
 
 type path struct {
@@ -209,21 +211,9 @@ func (f *Forecaster) rollout(p Predictor, point, from int) {
 		clear(f.f.Half[1][i])
 	}
 	r := f.o.Rollouts
-	for n := range r {
-		// One stream per future: what a predictor draws at step j does not
-		// depend on what others drew.
-		rng := rand.New(rand.NewPCG(f.o.Seed, uint64(point)*uint64(r)+uint64(n)))
-		c, i := p.Fork(), from
-		for k := 1; i < len(f.o.Horizons); k++ {
-			c.Predict(f.q)
-			if f.o.Horizons[i] == k {
-				half := f.f.Half[n%2][i]
-				for x, q := range f.q {
-					half[x] += q
-				}
-				i++
-			}
-			c.Observe(Sample(f.q, rng.Float64()))
+	if !f.together(p, point, from) {
+		for n := range r {
+			f.alone(p.Fork(), f.stream(point, n), n, from)
 		}
 	}
 	for i := from; i < len(f.o.Horizons); i++ {
@@ -233,6 +223,68 @@ func (f *Forecaster) rollout(p Predictor, point, from int) {
 			h0[x] /= float64((r + 1) / 2)
 			h1[x] /= float64(r / 2)
 		}
+	}
+}
+
+// stream is the random numbers of future n. Each has its own: what a predictor
+// draws at step j does not depend on what others drew.
+func (f *Forecaster) stream(point, n int) *rand.Rand {
+	return rand.New(rand.NewPCG(f.o.Seed, uint64(point)*uint64(f.o.Rollouts)+uint64(n)))
+}
+
+// alone follows future n.
+func (f *Forecaster) alone(c Predictor, rng *rand.Rand, n, from int) {
+	for k, i := 1, from; i < len(f.o.Horizons); k++ {
+		c.Predict(f.q)
+		if f.o.Horizons[i] == k {
+			f.count(f.q, n, i)
+			i++
+		}
+		c.Observe(Sample(f.q, rng.Float64()))
+	}
+}
+
+// together follows all futures at once, if p can.
+func (f *Forecaster) together(p Predictor, point, from int) bool {
+	b, ok := p.(BatchRoller)
+	if !ok {
+		return false
+	}
+	r := f.o.Rollouts
+	c := b.Roll(r)
+	if c == nil {
+		return false
+	}
+	if f.rolled == nil {
+		f.rolled, f.drawn = make([]float64, r*f.a), make([]Symbol, r)
+	}
+	rngs := make([]*rand.Rand, r)
+	for n := range rngs {
+		rngs[n] = f.stream(point, n)
+	}
+	for k, i := 1, from; i < len(f.o.Horizons); k++ {
+		c.Predict(f.rolled)
+		wanted := f.o.Horizons[i] == k
+		for n, rng := range rngs {
+			q := f.rolled[n*f.a:][:f.a]
+			if wanted {
+				f.count(q, n, i)
+			}
+			f.drawn[n] = Sample(q, rng.Float64())
+		}
+		if wanted {
+			i++
+		}
+		c.Observe(f.drawn)
+	}
+	return true
+}
+
+// count adds what future n predicts for horizon number i to its half.
+func (f *Forecaster) count(q []float64, n, i int) {
+	half := f.f.Half[n%2][i]
+	for x, v := range q {
+		half[x] += v
 	}
 }
 

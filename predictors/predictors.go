@@ -71,6 +71,21 @@ type Aheader interface {
 	PredictAhead(ps [][]float64, ks []int) (dropped float64, ok bool)
 }
 
+// A BatchRoller can step many futures at once, faster than forks one by one.
+type BatchRoller interface {
+	// Roll returns n futures that begin where the predictor stands and are valid
+	// as long as a fork, or nil if forks are all there is.
+	Roll(n int) Futures
+}
+
+// Futures are what n forks would be, numbered from 0: each predicts as a fork
+// that has observed its symbols, up to rounding, whatever n is and whatever the
+// others observe.
+type Futures interface {
+	Predict(ps []float64) // ps[i·A+x] = P(next = x) in future i
+	Observe(xs []Symbol)  // xs[i] came next in future i
+}
+
 // A Stater can say where it is: State appends an encoding of the state to b
 // such that two forks of one predictor with equal encodings predict alike
 // forever. It lets Ahead merge futures that lead to the same place, which

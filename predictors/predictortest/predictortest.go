@@ -51,6 +51,7 @@ var Checks = []Check{
 	{"no-allocation", "Predict, after its first call, allocates nothing", noAllocation},
 	{"coder", "an arithmetic coder decodes what it encoded, within 64 bits of the claimed loss, frozen and learning", coder},
 	{"ahead", "k-step marginals equal brute-force marginalisation", ahead},
+	{"futures", "futures stepped together predict as forks do, and move nothing", futures},
 	{"state", "equal states predict alike, now and later", state},
 	{"empty-training", "no training data is no reason to panic", emptyTraining},
 	{"documents", "any number of documents, short ones too, may be learned", documents},
@@ -660,6 +661,55 @@ func ahead(s *subject) error {
 		}
 		return nil
 	})
+}
+
+// futures compares those of a BatchRoller with forks.
+func futures(s *subject) error {
+	return s.both(func(p predictor) error {
+		b, ok := p.(predictors.BatchRoller)
+		if !ok {
+			return nil
+		}
+		const n = 3
+		got, drawn := make([]float64, n*s.a), make([]symbol, n)
+		for i, x := range s.test[:30] {
+			p.Observe(x)
+			if i%10 != 9 {
+				continue
+			}
+			before := s.predict(p)
+			together := b.Roll(n)
+			if together == nil {
+				return nil
+			}
+			forks := []predictor{p.Fork(), p.Fork(), p.Fork()}
+			for k := range 25 {
+				together.Predict(got)
+				for j, f := range forks {
+					if want := s.predict(f); !sameLaw(got[j*s.a:][:s.a], want) {
+						return fmt.Errorf("after %d symbols, %d ahead: future %d predicts %v, a fork %v", i+1, k, j, got[j*s.a:][:s.a], want)
+					}
+					drawn[j] = symbol(s.rng.IntN(s.a))
+					f.Observe(drawn[j])
+				}
+				together.Observe(drawn)
+			}
+			if !slices.Equal(before, s.predict(p)) {
+				return errors.New("rolling moved the predictor")
+			}
+		}
+		return nil
+	})
+}
+
+// sameLaw says whether two laws differ by rounding only.
+func sameLaw(p, q []float64) bool {
+	for x := range p {
+		if !(math.Abs(p[x]-q[x]) <= 1e-6) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *subject) isForecast(q []float64) error {

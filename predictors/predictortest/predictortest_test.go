@@ -127,6 +127,36 @@ func (b scoring) PredictAhead(ps [][]float64, ks []int) (float64, bool) {
 	return 0, b.broken == "ahead"
 }
 
+// Roll steps forks, all by what the first observed if that is what is broken.
+func (b scoring) Roll(n int) predictors.Futures {
+	fs := forks{broken: b.broken}
+	for range n {
+		fs.all = append(fs.all, b.Fork())
+	}
+	return fs
+}
+
+type forks struct {
+	all    []predictors.Predictor
+	broken string
+}
+
+func (fs forks) Predict(ps []float64) {
+	a := len(ps) / len(fs.all)
+	for i, f := range fs.all {
+		f.Predict(ps[i*a : (i+1)*a])
+	}
+}
+
+func (fs forks) Observe(xs []symbol) {
+	for i, f := range fs.all {
+		if fs.broken == "futures" {
+			i = 0
+		}
+		f.Observe(xs[i])
+	}
+}
+
 // witnessing keeps budgets, counts and says what it rests on, or does not.
 type witnessing struct{ *bigram }
 
@@ -222,7 +252,7 @@ func TestSuiteNoticesWhatIsBroken(t *testing.T) {
 	}{
 		{"sums-to-one", plain}, {"predict-is-pure", plain}, {"no-allocation", plain}, {"reset", plain},
 		{"observe-never-learns", plain}, {"same-seed", plain}, {"fork", plain}, {"state", plain}, {"save-load", plain},
-		{"score-equals-predict", scored}, {"no-look-ahead", scored}, {"ahead", scored}, {"cancel", fitted},
+		{"score-equals-predict", scored}, {"no-look-ahead", scored}, {"ahead", scored}, {"futures", scored}, {"cancel", fitted},
 		{"budget", proved}, {"operations", proved}, {"evidence", proved},
 	} {
 		t.Run(c.broken, func(t *testing.T) {

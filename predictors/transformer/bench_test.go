@@ -81,22 +81,63 @@ var nanoGPT = []struct {
 	{"large", 6, 6, 384, 256, 16},
 }
 
+// shaped is an untrained model of one of the shapes.
+func shaped(b *testing.B, i int) *Transformer {
+	s, c := nanoGPT[i], *Default().(*Config)
+	c.Layers, c.Heads, c.Width, c.Window, c.Stride, c.Batch = s.layers, s.heads, s.width, s.window, s.window/2, s.batch
+	p, err := c.New(predictors.Env{Alphabet: 65, Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p.(*Transformer)
+}
+
 func BenchmarkNanoGPT(b *testing.B) {
 	xs := randomSymbols(10000, 65, rand.New(rand.NewPCG(1, 2)))
-	for _, s := range nanoGPT {
+	for i, s := range nanoGPT {
 		b.Run(s.name, func(b *testing.B) {
-			c := *Default().(*Config)
-			c.Layers, c.Heads, c.Width, c.Window, c.Stride, c.Batch = s.layers, s.heads, s.width, s.window, s.window/2, s.batch
-			p, err := c.New(predictors.Env{Alphabet: 65, Seed: 1})
-			if err != nil {
-				b.Fatal(err)
-			}
-			t := newTrainer(p.(*Transformer).model, 1, predictors.Data{Train: [][]predictors.Symbol{xs}})
+			t := newTrainer(shaped(b, i).model, 1, predictors.Data{Train: [][]predictors.Symbol{xs}})
 			defer t.team.close()
 			for b.Loop() {
 				t.advance()
 			}
 			perSecond(b, s.batch*s.window)
+		})
+	}
+}
+
+// BenchmarkGeneration samples 64 futures of 32 symbols from the middle of a
+// window on, together and one after the other, on one thread.
+func BenchmarkGeneration(b *testing.B) {
+	const n, steps = 64, 32
+	for i, s := range nanoGPT {
+		p, rng := shaped(b, i), rand.New(rand.NewPCG(3, 4))
+		for _, x := range randomSymbols(s.window/2, 65, rng) {
+			p.Observe(x)
+		}
+		probs, xs := make([]float64, n*65), make([]predictors.Symbol, n)
+		b.Run(s.name+"/together", func(b *testing.B) {
+			for b.Loop() {
+				f := p.Roll(n)
+				for range steps {
+					f.Predict(probs)
+					for i := range xs {
+						xs[i] = predictors.Sample(probs[i*65:][:65], rng.Float64())
+					}
+					f.Observe(xs)
+				}
+			}
+			perSecond(b, n*steps)
+		})
+		b.Run(s.name+"/alone", func(b *testing.B) {
+			for b.Loop() {
+				f := p.Fork()
+				for range steps {
+					f.Predict(probs[:65])
+					f.Observe(predictors.Sample(probs[:65], rng.Float64()))
+				}
+			}
+			perSecond(b, steps)
 		})
 	}
 }

@@ -240,11 +240,18 @@ func (p *Transformer) logitRows() int { return min(p.rows, headRows) }
 // positions, lest every fork of many, as rollouts make, run them again.
 func (p *Transformer) Fork() predictors.Predictor {
 	p.refresh()
-	f := &Transformer{model: p.model, seed: p.seed, fork: true, past: p.past, done: p.done, fresh: true}
-	f.ids = append(make([]int32, 0, p.W), p.ids...)
+	f := p.place()
+	f.fresh = true
 	f.cache = p.cache.resize(p.dims, p.done, min(p.W, len(p.ids)+ahead))
 	f.probs = append(make([]float64, 0, p.A), p.probs...)
 	f.last = append(make([]float32, 0, p.C), p.last...)
+	return f
+}
+
+// place is a fork's place, without what belongs there.
+func (p *Transformer) place() *Transformer {
+	f := &Transformer{model: p.model, seed: p.seed, fork: true, past: p.past, done: p.done}
+	f.ids = append(make([]int32, 0, p.W), p.ids...)
 	return f
 }
 
@@ -273,7 +280,7 @@ func (c *cache) resize(d dims, used, room int) cache {
 		copy(to.kv, c.kv)
 		return to
 	}
-	to := cache{kv: make([]float32, room*(d.L*(d.keys+d.C)+d.mixK)), room: room}
+	to := sized(d, room)
 	for l := range d.L {
 		k, v := c.layer(d, l)
 		newK, newV := to.layer(d, l)
@@ -282,6 +289,11 @@ func (c *cache) resize(d dims, used, room int) cache {
 	}
 	copy(to.mix(d), c.mix(d)[:used*d.mixK])
 	return to
+}
+
+// sized is an empty cache with so much room.
+func sized(d dims, room int) cache {
+	return cache{kv: make([]float32, room*(d.L*(d.keys+d.C)+d.mixK)), room: room}
 }
 
 // state returns one layer's state.
