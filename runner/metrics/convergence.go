@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"horizon/results"
 )
 
 // Entropy convergence (Crutchfield & Feldman 2003, Regularities unseen,
@@ -15,37 +17,49 @@ import (
 //
 // in bits: how the uncertainty of the next symbol falls to the entropy rate h
 // with the length of the past seen, the excess entropy, and the transient
-// information. Frequencies of blocks make h(L) too low once A^L comes near the
-// length of the text; the loss on one half of the texts of Witten-Bell
-// n-grams of order L counted on the other is too high. Both are reported; where
-// they are no more than `bracket` apart their middle is taken for h(L), and h is
-// that of the longest such L. E and TI stop there, and are too low by what comes
-// later.
+// information. h(L) is between two estimates. Frequencies of blocks,
+//
+//	lower(L) = −(1/n) Σ_t log₂ n(x_{t−L+1..t}) / n(x_{t−L+1..t−1}),
+//
+// have seen what they predict, and are too low once A^L comes near the length
+// of the text. The loss on each half of the texts of Witten-Bell n-grams of the
+// other, p_j = (n(hx) + d(h) p_{j−1}) / (n(h) + d(h)) with d(h) different
+// symbols after h, is too high: nothing that sees L − 1 symbols loses less than
+// h(L) in expectation. Both are reported, up to the L at which they are more
+// than `bracket` apart. With L* the depth, at which the loss is least (or within
+// 0.001 bit of it), the sums are between
+//
+//	Σ_{L≤L*} max(0, lower(L) − upper(L*))  and  Σ_{L≤L*} (upper(L) − lower(L*)),
+//
+// TI's with each term L-fold. Their middle is the value, and the interval is
+// from end to end, widened by the half-width of the jackknife over texts of what
+// each contributes (the derivative of h(L) in the law is −log₂ p(x; context)).
+// What a source goes on to tell beyond L* is in neither.
 type convergenceConfig struct {
 	sampleOptions
 	Longest int     `toml:"longest"` // L, 1 to 24
-	Bracket float64 `toml:"bracket"` // bits/symbol, > 0
+	Bracket float64 `toml:"bracket"` // bits/symbol: wider, and L grows no more; > 0
 }
 
 var convergenceKind = StudyKind{
-	Name: "entropy-convergence", Version: 1,
-	Default: func() StudyConfig { return &convergenceConfig{defaultSamples(), 8, 0.1} },
+	Name: "entropy-convergence", Version: 2,
+	Default: func() StudyConfig { return &convergenceConfig{defaultSamples(), 16, 0.5} },
 	Scores: []Info{
 		{"entropy_lower", "bits/symbol", "", "h(L) of what it writes from frequencies of blocks, biased down; horizon is L", false},
 		{"entropy_upper", "bits/symbol", "", "h(L) of what it writes as a held-out loss, biased up", false},
 		{"entropy_lower_corpus", "bits/symbol", "", "the first of the training text", false},
 		{"entropy_upper_corpus", "bits/symbol", "", "the second of the training text", false},
-		{"excess_entropy_samples", "bits", "", "E of what it writes, up to the longest L at which the two are close", false},
+		{"excess_entropy_samples", "bits", "", "E of what it writes, up to the depth; its interval is the bracket, widened by sampling", false},
 		{"excess_entropy_corpus", "bits", "", "E of the training text, likewise", false},
 		{"transient_information_samples", "bits", "", "TI of what it writes, likewise", false},
 		{"transient_information_corpus", "bits", "", "TI of the training text, likewise", false},
-		{"entropy_depth_samples", "symbols", "", "the longest L at which the two are close, of what it writes", false},
+		{"entropy_depth_samples", "symbols", "", "the L* at which the held-out loss is least, up to which the sums of what it writes go", false},
 		{"entropy_depth_corpus", "symbols", "", "the same of the training text", false},
 	},
-	Cost:    "generations times length, in symbols predicted; that times longest, in blocks counted, some twenty times for intervals",
+	Cost:    "generations times length, in symbols predicted; that times longest, in blocks counted",
 	Needs:   "training documents of at least the length of a generation",
 	Doc:     "how uncertainty falls with the past seen, of samples beside the text (Crutchfield & Feldman 2003)",
-	Pitfall: "E and TI of a long-memory text are lower bounds: what lies beyond the depth is not in them",
+	Pitfall: "of a large alphabet the two are far apart after three or four symbols: E and TI are then of those alone, to be compared with the corpus's and with nothing exact",
 }
 
 func (c *convergenceConfig) Validate() error {
@@ -74,36 +88,85 @@ func (c *convergenceConfig) New(s *Subject) (Study, error) {
 
 // rows are the scores of texts.
 func (c *convergenceConfig) rows(a int, texts []text, suffix, of string) (out []Ranged) {
-	v, lo, hi := jackknife(texts, minGroups, func(t []text) []float64 { return c.curve(a, t) })
+	e := c.converge(a, texts)
 	n := len(texts) * len(texts[0])
-	for i := range c.Longest {
-		l := i + 1
-		out = append(out, Between("entropy_lower"+suffix, l, n, v[i], lo[i], hi[i]),
-			Between("entropy_upper"+suffix, l, n, v[c.Longest+i], lo[c.Longest+i], hi[c.Longest+i]))
+	for i, v := range e.lower {
+		out = append(out, e.lowerBy[i].about(v, n).as("entropy_lower"+suffix, i+1),
+			e.upperBy[i].about(e.upper[i], n).as("entropy_upper"+suffix, i+1))
 	}
-	at := 2 * c.Longest
-	return append(out, Between("excess_entropy"+of, 1, n, v[at], lo[at], hi[at]),
-		Between("transient_information"+of, 1, n, v[at+1], lo[at+1], hi[at+1]), Exactly("entropy_depth"+of, 1, n, v[at+2]))
-}
-
-// curve is the lower h(L) by L, the upper, E, TI and the depth.
-func (c *convergenceConfig) curve(a int, texts []text) []float64 {
-	lower := plugIn(texts, c.Longest)
-	upper := heldOut(a, texts, c.Longest)
-	depth := 0
-	for depth < c.Longest && upper[depth]-lower[depth] <= c.Bracket {
-		depth++
-	}
-	e, ti := math.NaN(), math.NaN()
-	if depth > 0 {
-		e, ti = 0, 0
-		middle := func(l int) float64 { return (lower[l-1] + upper[l-1]) / 2 }
-		for l := 1; l <= depth; l++ {
-			e += middle(l) - middle(depth)
-			ti += float64(l) * (middle(l) - middle(depth))
+	excess, transient := make(each, len(texts)), make(each, len(texts))
+	for i := range e.depth {
+		for t := range texts {
+			d := e.lowerBy[i][t] - e.lowerBy[e.depth-1][t]
+			excess[t] += d
+			transient[t] += float64(i+1) * d
 		}
 	}
-	return slices.Concat(lower, upper, []float64{e, ti, float64(depth)})
+	return append(out, e.excess.widened(excess, n).as("excess_entropy"+of, 1),
+		e.transient.widened(transient, n).as("transient_information"+of, 1), Exactly("entropy_depth"+of, 1, n, float64(e.depth)))
+}
+
+// An entropyCurve is h(L), L = 1, 2, …, from below and above, with what each
+// text contributes, and the sums.
+type entropyCurve struct {
+	lower, upper      []float64
+	lowerBy, upperBy  []each
+	depth             int
+	excess, transient bracket
+}
+
+func (c *convergenceConfig) converge(a int, texts []text) *entropyCurve {
+	e := &entropyCurve{}
+	b := newGrown(a, texts)
+	for l := 1; l <= c.Longest; l++ {
+		b.grow()
+		lower, lowerBy := b.plugIn()
+		upper, upperBy := b.heldOut()
+		if l > 1 && upper-lower > c.Bracket {
+			break
+		}
+		e.lower, e.lowerBy = append(e.lower, lower), append(e.lowerBy, lowerBy)
+		e.upper, e.upperBy = append(e.upper, upper), append(e.upperBy, upperBy)
+	}
+	e.sum()
+	return e
+}
+
+// nearLeast is how much more than the least loss, in bits, is as good: contexts
+// longer still only widen the bracket.
+const nearLeast = 0.001
+
+// sum makes E and TI.
+func (e *entropyCurve) sum() {
+	least := slices.Min(e.upper)
+	at := slices.IndexFunc(e.upper, func(v float64) bool { return v <= least+nearLeast })
+	for i := range at + 1 {
+		lo, hi := max(0, e.lower[i]-e.upper[at]), max(0, e.upper[i]-e.lower[at])
+		e.excess.lo, e.excess.hi = e.excess.lo+lo, e.excess.hi+hi
+		e.transient.lo, e.transient.hi = e.transient.lo+float64(i+1)*lo, e.transient.hi+float64(i+1)*hi
+	}
+	e.depth = at + 1
+}
+
+// each is what each text contributes to a mean.
+type each []float64
+
+// about is the interval of the mean, moved to about a value measured on n
+// symbols.
+func (v each) about(value float64, n int) average {
+	iv := meanOver(v, func(x float64) float64 { return x })
+	d := value - iv.Value
+	return average{results.Interval{Value: value, Lo: iv.Lo + d, Hi: iv.Hi + d, OK: iv.OK}, n}
+}
+
+// A bracket is what a number is between.
+type bracket struct{ lo, hi float64 }
+
+// widened is the middle of a bracket, and the bracket with the half-width of a
+// mean at either end.
+func (b bracket) widened(by each, n int) average {
+	iv := by.about(0, n)
+	return average{results.Interval{Value: (b.lo + b.hi) / 2, Lo: b.lo + iv.Lo, Hi: b.hi + iv.Hi, OK: true}, n}
 }
 
 // A gram is the name of a block: a hash, of which two of a few million have an
@@ -119,103 +182,110 @@ func (g gram) next(x symbol) gram {
 	return gram(z ^ z>>31)
 }
 
-// plugIn is h(L), L = 1 … longest, from the frequencies of blocks.
-func plugIn(texts []text, longest int) (h []float64) {
-	before := 0.0
-	for l := 1; l <= longest; l++ {
-		counts, n := map[gram]float64{}, 0.0
-		for _, x := range texts {
-			for t := 0; t+l <= len(x); t++ {
-				g := gram(0)
-				for _, y := range x[t : t+l] {
-					g = g.next(y)
-				}
-				counts[g]++
-				n++
-			}
-		}
-		list := make([]float64, 0, len(counts))
-		for _, v := range counts {
-			list = append(list, v)
-		}
-		slices.Sort(list) // one sum, whatever the order of the map
-		block := entropyOfCounts(list, n)
-		h = append(h, block-before)
-		before = block
-	}
-	return h
+// grown numbers the blocks of l symbols in texts, l growing by one at a time,
+// so that each takes one look-up whatever its length.
+type grown struct {
+	texts []text
+	l     int
+	// ids[i][t] numbers the block of l symbols at t of text i, contexts those of
+	// l−1. Equal blocks have equal numbers.
+	ids, contexts         [][]int32
+	kinds, kindsOfContext int
+	p                     [][]float64 // of each symbol, by the n-grams of order l−1
 }
 
-// heldOut is the loss of each half of the texts by Witten-Bell n-grams of the
-// other, of orders 1 … longest.
-func heldOut(a int, texts []text, longest int) []float64 {
-	sum, n := make([]float64, longest), 0.0
+func newGrown(a int, texts []text) *grown {
+	b := &grown{texts: texts, kinds: 1}
+	for _, x := range texts {
+		b.ids = append(b.ids, make([]int32, len(x)+1))
+		p := make([]float64, len(x))
+		for t := range p {
+			p[t] = 1 / float64(a)
+		}
+		b.p = append(b.p, p)
+	}
+	return b
+}
+
+// grow goes on to blocks of a symbol more.
+func (b *grown) grow() {
+	b.l++
+	b.contexts, b.kindsOfContext = b.ids, b.kinds
+	b.ids = make([][]int32, len(b.texts))
+	number := map[uint64]int32{}
+	for i, x := range b.texts {
+		b.ids[i] = make([]int32, max(0, len(x)-b.l+1))
+		for t := range b.ids[i] {
+			key := uint64(b.contexts[i][t])<<16 | uint64(x[t+b.l-1])
+			id, ok := number[key]
+			if !ok {
+				id = int32(len(number))
+				number[key] = id
+			}
+			b.ids[i][t] = id
+		}
+	}
+	b.kinds = len(number)
+}
+
+// count counts, in some of the texts, blocks, their contexts, and how many
+// different symbols follow those.
+func (b *grown) count(in func(text int) bool) (blocks, contexts, followed []float64) {
+	blocks = make([]float64, b.kinds)
+	contexts, followed = make([]float64, b.kindsOfContext), make([]float64, b.kindsOfContext)
+	for i, ids := range b.ids {
+		if !in(i) {
+			continue
+		}
+		for t, id := range ids {
+			c := b.contexts[i][t]
+			if blocks[id]++; blocks[id] == 1 {
+				followed[c]++
+			}
+			contexts[c]++
+		}
+	}
+	return blocks, contexts, followed
+}
+
+// plugIn is h(l) from the frequencies of blocks.
+func (b *grown) plugIn() (h float64, by each) {
+	blocks, contexts, _ := b.count(func(int) bool { return true })
+	return b.mean(func(i, t int) float64 { return math.Log2(contexts[b.contexts[i][t]] / blocks[b.ids[i][t]]) })
+}
+
+// heldOut is the loss of either half of the texts by the n-grams of the other,
+// of order l. It is called for each l in turn: an order backs off to that below.
+func (b *grown) heldOut() (loss float64, by each) {
 	for half := range 2 {
-		m := newBlocks(longest)
-		for i, x := range texts {
-			if i%2 == half {
-				m.count(x)
+		learned := func(i int) bool { return i%2 == half }
+		blocks, contexts, followed := b.count(learned)
+		for i, ids := range b.ids {
+			if learned(i) {
+				continue
+			}
+			for t, id := range ids {
+				c, p := b.contexts[i][t], &b.p[i][t+b.l-1]
+				if contexts[c] > 0 {
+					*p = (blocks[id] + followed[c]**p) / (contexts[c] + followed[c])
+				}
 			}
 		}
-		for i, x := range texts {
-			if i%2 != half {
-				n += float64(len(x) - longest + 1)
-				m.losses(a, x, sum)
-			}
+	}
+	return b.mean(func(i, t int) float64 { return -math.Log2(b.p[i][t+b.l-1]) })
+}
+
+// mean is that of a number of every block, and that in each text.
+func (b *grown) mean(of func(text, t int) float64) (mean float64, by each) {
+	n := 0
+	for i, ids := range b.ids {
+		sum := 0.0
+		for t := range ids {
+			sum += of(i, t)
 		}
+		by = append(by, sum/float64(max(1, len(ids))))
+		mean += sum
+		n += len(ids)
 	}
-	for l := range sum {
-		sum[l] /= n
-	}
-	return sum
-}
-
-// countedBlocks are how often blocks came and with how many different symbols
-// they went on.
-type countedBlocks struct {
-	longest  int
-	n        map[gram]float64
-	followed map[gram]float64
-	total    map[gram]float64
-}
-
-func newBlocks(longest int) *countedBlocks {
-	return &countedBlocks{longest, map[gram]float64{}, map[gram]float64{}, map[gram]float64{}}
-}
-
-// contextOf names the l symbols before t, apart from blocks that end in them.
-func contextOf(x text, t, l int) gram {
-	g := gram(l + 1)
-	for _, y := range x[t-l : t] {
-		g = g.next(y)
-	}
-	return g
-}
-
-func (b *countedBlocks) count(x text) {
-	for t := b.longest - 1; t < len(x); t++ {
-		for l := range b.longest {
-			h := contextOf(x, t, l)
-			g := h.next(x[t])
-			if b.n[g]++; b.n[g] == 1 {
-				b.followed[h]++
-			}
-			b.total[h]++
-		}
-	}
-}
-
-// losses adds −log₂ p of each symbol that has longest − 1 before it, by order:
-// p_l = (n(hx) + d(h) p_{l−1}) / (n(h) + d(h)).
-func (b *countedBlocks) losses(a int, x text, sum []float64) {
-	for t := b.longest - 1; t < len(x); t++ {
-		p := 1 / float64(a)
-		for l := range b.longest {
-			h := contextOf(x, t, l)
-			if total := b.total[h]; total > 0 {
-				p = (b.n[h.next(x[t])] + b.followed[h]*p) / (total + b.followed[h])
-			}
-			sum[l] += loss(p)
-		}
-	}
+	return mean / float64(n), by
 }
