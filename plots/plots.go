@@ -57,6 +57,7 @@ var Kinds = []Kind{
 	{"skill", "skill k steps ahead against k: 1 less the loss over that of the training frequencies", DefaultSkill},
 	{"divergence", "expected regret k steps ahead against k, on known processes", DefaultDivergence},
 	{"bound-ratio", "regret k steps ahead over k times that of the next symbol, which bounds it, against k", DefaultBoundRatio},
+	{"near-far", "regret k steps ahead against that at the next symbol, one mark a predictor, with Kendall's tau and the significant reversals", DefaultNearFar},
 	{"reliability", "how often what was said to have probability q came, against q", DefaultReliability},
 	{"curves", "loss in the course of training against training symbols", DefaultCurves},
 	{"against", "a loss against an amount (training symbols, seconds, operations, model bytes, …) or a parameter, sweeps joined; with fits h + c/log2 n or L + b n^-beta", DefaultAgainst},

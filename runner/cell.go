@@ -300,8 +300,7 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block), metrics.NewEvidence(j.Protocol.Block)}
 	var rangers []metrics.Ranger
 	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
-		blocks := metrics.NewBlockLoss(c, j.Protocol)
-		passengers := []metrics.Passenger{metrics.NewSkill(c, j.Protocol), blocks}
+		passengers := []metrics.Passenger{metrics.NewSkill(c, j.Protocol), metrics.NewBlockLoss(c, j.Protocol)}
 		if d := metrics.NewDivergence(c, j.Protocol); d != nil {
 			passengers = append(passengers, d)
 		}
@@ -312,8 +311,11 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 		var riders []metrics.Rider
 		for _, p := range append(passengers, more...) {
 			riders, rangers = append(riders, p), append(rangers, p)
+			if m, ok := p.(metrics.Metric); ok {
+				ms = append(ms, m)
+			}
 		}
-		ms = append(ms, blocks, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, j.Protocol.Learning, predictors.AheadOptions{
+		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, j.Protocol.Learning, predictors.AheadOptions{
 			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}, riders...))
 	}
 	if _, shows := p.(predictors.Hidden); shows {

@@ -24,6 +24,7 @@ type Divergence struct {
 	ks    []int
 	truth [][][]float64 // by point and horizon
 	d     [][]float64   // by horizon, then point
+	rows  []blocks      // by horizon, for paired comparisons
 	apart float64
 	boot  results.Bootstrap
 }
@@ -37,6 +38,9 @@ func NewDivergence(c *corpora.Corpus, o Protocol) *Divergence {
 	}
 	d := &Divergence{ks: o.Horizons, d: make([][]float64, len(o.Horizons)), apart: spacing(c, o),
 		boot: results.Bootstrap{Resamples: fewResamples, Seed: o.Seed}}
+	for _, k := range o.Horizons {
+		d.rows = append(d.rows, blocks{metric: "divergence", horizon: k, length: o.Block})
+	}
 	eachPoint(c, o, func(f corpora.Filter) {
 		laws := make([][]float64, len(d.ks))
 		for i, k := range d.ks {
@@ -59,7 +63,22 @@ func (d *Divergence) Forecast(pt Point, f *predictors.Forecast, _ []float64) {
 			v = 2*v - (divergence(p, f.Half[0][i])+divergence(p, f.Half[1][i]))/2
 		}
 		d.d[i] = append(d.d[i], v)
+		d.rows[i].add(pt.First, v, 1)
 	}
+}
+
+// Scored implements Metric.
+func (d *Divergence) Scored(Run) {}
+
+// At implements Metric.
+func (d *Divergence) At(Point, predictors.Predictor) error { return nil }
+
+// Rows implements Metric.
+func (d *Divergence) Rows() (_ []Score, rows []Block) {
+	for _, b := range d.rows {
+		rows = append(rows, b.rows...)
+	}
+	return nil, rows
 }
 
 // divergence is KL(p ‖ q) in bits.
