@@ -86,6 +86,26 @@ type Process interface {
 	OptimalAhead(k int) (bits float64, ok bool)
 }
 
+// A Source draws a process piece by piece, in memory that does not grow with
+// what has been drawn (but for the LZ78 source, whose law has a tree in it that
+// grows with n/log n). What it draws does not depend on the sizes of the pieces.
+type Source interface {
+	Draw(xs []Symbol) // fills xs with the next symbols
+}
+
+// A Streamer is a Process that can be drawn piece by piece. Its Generate is one
+// piece of its Source with the same rng.
+type Streamer interface {
+	Source(rng *rand.Rand) Source
+}
+
+// generate is Generate of a Streamer.
+func generate(p Streamer, n int, rng *rand.Rand) []Symbol {
+	xs := make([]Symbol, n)
+	p.Source(rng).Draw(xs)
+	return xs
+}
+
 // A Filter is the conditional law of a process given what has been seen: the
 // exact predictor. It is the same four verbs as a predictors.Predictor, with
 // the exact k-step marginal beside them.
@@ -97,6 +117,18 @@ type Filter interface {
 	// PredictAhead sets p[y] = P(x_{t+k} = y | x_{≤t}), k ≥ 1.
 	PredictAhead(p []float64, k int)
 }
+
+// A Within is a Filter whose k-step marginals cannot always be followed to the
+// end: AheadWithin sets ps[i] to that of horizon ks[i] and returns the
+// probability it had to leave out, or false if that is too much to be useful.
+type Within interface {
+	AheadWithin(ps [][]float64, ks []int) (dropped float64, ok bool)
+}
+
+// An Unforgetting is a Filter of a process whose law is itself uncertain, so
+// that all that was ever drawn matters: Reset is before the first symbol of the
+// process, and not just the beginning of any stretch of it.
+type Unforgetting interface{ Unforgetting() }
 
 // A Believer is a Filter that shows its belief: Belief appends the law of the
 // process's states given the symbols observed to b.

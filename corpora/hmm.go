@@ -294,7 +294,10 @@ func (h *HMM) States() int { return h.n }
 func (h *HMM) Stationary() []float64 { return append([]float64(nil), h.pi...) }
 
 // Generate draws n symbols, with the first state from π.
-func (h *HMM) Generate(n int, rng *rand.Rand) []Symbol {
+func (h *HMM) Generate(n int, rng *rand.Rand) []Symbol { return generate(h, n, rng) }
+
+// Source draws with the first state from π.
+func (h *HMM) Source(rng *rand.Rand) Source {
 	state, u := 0, rng.Float64()
 	for i, p := range h.pi {
 		if p > 0 {
@@ -304,11 +307,19 @@ func (h *HMM) Generate(n int, rng *rand.Rand) []Symbol {
 			break
 		}
 	}
-	xs := make([]Symbol, n)
+	return &hmmSource{h, state, rng}
+}
+
+type hmmSource struct {
+	h     *HMM
+	state int
+	rng   *rand.Rand
+}
+
+func (s *hmmSource) Draw(xs []Symbol) {
 	for t := range xs {
-		xs[t], state = h.step(state, rng.Float64())
+		xs[t], s.state = s.h.step(s.state, s.rng.Float64())
 	}
-	return xs
 }
 
 // step inverts the distribution function of state's edges at u.
@@ -515,9 +526,7 @@ func (f *hmmFilter) settle(b *belief) {
 
 // PredictAhead pushes the belief k−1 steps and reads it off.
 func (f *hmmFilter) PredictAhead(p []float64, k int) {
-	if k < 1 {
-		panic(fmt.Sprintf("corpora: PredictAhead: k = %d, want ≥ 1", k))
-	}
+	checkAhead(k)
 	f.ready()
 	f.far.reset()
 	f.far.at = append(f.far.at, f.now.at...)
@@ -533,6 +542,12 @@ func (f *hmmFilter) PredictAhead(p []float64, k int) {
 		f.far, f.next = f.next, f.far
 	}
 	f.marginal(p, &f.far)
+}
+
+func checkAhead(k int) {
+	if k < 1 {
+		panic(fmt.Sprintf("corpora: PredictAhead: k = %d, want ≥ 1", k))
+	}
 }
 
 func (f *hmmFilter) Fork() Filter {

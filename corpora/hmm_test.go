@@ -17,6 +17,7 @@ var laws = []Law{
 	&GoldenMean{P: 0.5}, &Even{P: 0.5}, &RRXOR{}, &Nemo{P: 0.5, Q: 0.5}, &Z1R{P: 0.5},
 	&Mess3{X: 0.05, A: 0.85}, &SNS{P: 0.5, Q: 0.5}, &NoisyPeriodic{Word: "0120", Flip: 0.1},
 	&RegimeCoin{Switch: 0.01, P: 0.9}, &Copy{Lag: 4, Flip: 0.1}, &DirichletMarkov{Order: 2, Alphabet: 3, Concentration: 0.5},
+	&Dyck{Types: 2, Depth: 3, Push: 0.5},
 	&Matrices{T: [][][]float64{{{0, 0.5, 0}, {0, 0, 0}, {0, 0.2, 0}}, {{0.5, 0, 0}, {1, 0, 0}, {0.8, 0, 0}}}},
 }
 
@@ -52,6 +53,8 @@ func TestKnownOptima(t *testing.T) {
 		{&Copy{Lag: 3, Flip: 0.2}, map[int]float64{3: h2(0.2), 4: h2((1 - 0.36) / 2), 7: h2((1 - 0.216) / 2)}},
 		{&RegimeCoin{Switch: 0.01, P: 0.9}, map[int]float64{1: .5343, 2: .5556, 8: .6621, 32: .8791, 128: .9976}},
 		{&RegimeCoin{Switch: 0.01, P: 0.7}, map[int]float64{1: .9184}},
+		{&Dyck{Types: 2, Depth: 8, Push: 0.5}, map[int]float64{1: 1.375, 2: 1.855, 4: 1.942, 8: 1.976, 16: 1.993}},
+		{&Dyck{Types: 2, Depth: 4, Push: 0.5}, map[int]float64{1: 1.25}},
 		{&Coin{P: 0.1}, flat(h2(0.1))},
 		{&IID{Probabilities: []float64{0.5, 0.25, 0.25}}, flat(1.5)},
 	}

@@ -113,6 +113,18 @@ var Kinds = []Kind{
 	process("dirichlet-markov", "Markov of order m with random rows", func() Config {
 		return &DirichletMarkov{Order: 2, Alphabet: 4, Concentration: 0.5, ProcessOptions: draws()}
 	}),
+	process("semi-markov", "regimes that hold for a random time, each a coin of its own bias", func() Config {
+		return &SemiMarkov{P: []float64{0.9, 0.1}, Shortest: 8, Longest: 24, ProcessOptions: draws()}
+	}),
+	process("dyck", "balanced brackets of bounded depth: the stack is the state", func() Config {
+		return &Dyck{Types: 2, Depth: 8, Push: 0.5, ProcessOptions: draws()}
+	}),
+	process("broadcast-tree", "leaves of a binary tree of noisy copies: a context-free grammar, information decays as a power", func() Config {
+		return &BroadcastTree{Flip: 0.05, Depth: 12, ProcessOptions: draws()}
+	}),
+	process("lz78-source", "every node of its own LZ78 tree has a law of the next symbol", func() Config {
+		return &LZ78Source{Alphabet: 2, Gamma: 0.5, ProcessOptions: draws()}
+	}),
 	process("hmm", "any finite hidden Markov process, by its matrices", func() Config { return &Matrices{ProcessOptions: draws()} }),
 }
 

@@ -60,7 +60,8 @@ func (o *ProcessOptions) draw(ctx context.Context, seed uint64, kind string, law
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	at, err := o.Split.cut(o.Symbols, []int{o.Symbols})
+	ends := documents(p, o.Symbols)
+	at, err := o.Split.cut(o.Symbols, ends)
 	if err != nil {
 		return nil, err
 	}
@@ -70,13 +71,27 @@ func (o *ProcessOptions) draw(ctx context.Context, seed uint64, kind string, law
 		text[i] = byte(x)
 	}
 	a := numbers(p.Alphabet())
-	coded := &coded{tokens: &tokens{text: text, n: len(xs), ends: []int{len(xs)}}, alphabet: *a, symbols: xs}
+	coded := &coded{tokens: &tokens{text: text, n: len(xs), ends: ends}, alphabet: *a, symbols: xs}
 	c := &Corpus{Kind: kind, Source: fmt.Sprintf("%d symbols drawn with seed %d from %s", len(xs), seed, kind),
 		Licence: generated, SHA256: digest(text), Bytes: int64(len(text)), Alphabet: a, Process: p}
 	for i, p := range c.Parts() {
 		*p = coded.part(roles[i], at[i], at[i+1])
 	}
 	return c, nil
+}
+
+// A documented process begins anew every so many symbols, and each such piece
+// is a document.
+type documented interface{ document() int }
+
+// documents are the ends of the documents of n symbols.
+func documents(p Process, n int) (ends []int) {
+	if d, ok := p.(documented); ok {
+		for end := d.document(); end < n; end += d.document() {
+			ends = append(ends, end)
+		}
+	}
+	return append(ends, n)
 }
 
 // numbers is the alphabet "0", "1", ….

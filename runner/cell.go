@@ -321,7 +321,9 @@ func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.C
 	if _, shows := p.(predictors.Hidden); shows {
 		ms = append(ms, metrics.NewProbe(c, j.Protocol))
 	}
-	scoring, err := metrics.Walk(ctx, p, c, j.Protocol, ms, func(done, total int64) {
+	protocol := j.Protocol
+	protocol.Continue = protocol.Continue && !oracle.KeepsPast(p)
+	scoring, err := metrics.Walk(ctx, p, c, protocol, ms, func(done, total int64) {
 		report(predictors.Progress{Stage: "score", Done: done, Total: total})
 	})
 	if err != nil {
@@ -426,6 +428,10 @@ func derived(scores []metrics.Score, c *corpora.Corpus) (more []metrics.Score) {
 func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) error {
 	best, err := (&oracle.Config{}).New(predictors.Env{Alphabet: c.Alphabet.Size(), Process: c.Process})
 	if err != nil {
+		return err
+	}
+	// Nothing to train, or to be shown all that came before: see oracle.Config.
+	if err := predictors.Train(ctx, best, predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs}, nil); err != nil {
 		return err
 	}
 	o := *j

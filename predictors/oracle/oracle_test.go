@@ -101,3 +101,51 @@ func TestOracleNeedsAProcess(t *testing.T) {
 		}
 	}
 }
+
+// On a process whose whole past matters, the oracle goes on from the end of
+// the parts before the test part, however often it is reset, and loses what a
+// filter does that saw all of it.
+func TestOracleOfAnUnforgettingProcess(t *testing.T) {
+	p, err := (&corpora.LZ78Source{Alphabet: 2, Gamma: 0.5}).Process(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	xs := p.Generate(3000, rand.New(rand.NewPCG(1, 1)))
+	d := predictors.Data{Train: [][]corpora.Symbol{xs[:1500]}, Valid: [][]corpora.Symbol{xs[1500:2000]}}
+	o, err := DefaultOracle().New(predictors.Env{Alphabet: 2, Process: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := predictors.Train(t.Context(), o, d, nil); err != nil {
+		t.Fatal(err)
+	}
+	f, q, r := p.Filter(), make([]float64, 2), make([]float64, 2)
+	for _, x := range xs[:2000] {
+		f.Observe(x)
+	}
+	start := f.Fork()
+	for i, x := range xs[2000:] {
+		if i == 400 {
+			o.Reset()
+			f = start.Fork()
+		}
+		o.Predict(q)
+		if f.Predict(r); q[0] != r[0] {
+			t.Fatalf("symbol %d: P(0) = %v, want %v", i, q[0], r[0])
+		}
+		o.Observe(x)
+		f.Observe(x)
+	}
+	if !KeepsPast(o) {
+		t.Error("the oracle does not say that it keeps its past")
+	}
+	o.Reset()
+	far := predictors.NewForecaster(2, predictors.AheadOptions{Horizons: []int{1, 5}, Rollouts: 2}).At(o, 0)
+	if start.PredictAhead(q, 5); math.Abs(far.P[1][0]-q[0]) > 1e-12 || !far.Exact[1] {
+		t.Errorf("P(0) five ahead = %v (exact %v), want %v", far.P[1][0], far.Exact[1], q[0])
+	}
+	far = predictors.NewForecaster(2, predictors.AheadOptions{Horizons: []int{1, 5, 90}, Rollouts: 2}).At(o, 0)
+	if !far.Exact[1] || far.Exact[2] {
+		t.Errorf("exact: %v, want all but the farthest", far.Exact)
+	}
+}
