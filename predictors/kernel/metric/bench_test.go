@@ -2,6 +2,7 @@ package metric
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 )
 
 // The benchmarks predict tinyshakespeare's test part from all of its training
-// part by kernels as they start (training changes no cost), and report
-// predictions and candidates a prediction.
+// part by kernels that fall with the lag as text has them fall (β_l = 8.7 · 0.64^{l−1}),
+// and report predictions and candidates a prediction.
 
 func shakespeare(b *testing.B) (d predictors.Data, test []symbol, a int) {
 	xs, a := corporatest.Packed(b, "shakespeare/tinyshakespeare.txt")
@@ -29,6 +30,12 @@ func benchmark(b *testing.B, c *Config) {
 	if err := predictors.Train(context.Background(), p, d, nil); err != nil {
 		b.Fatal(err)
 	}
+	if q, ok := p.(*Corpus); ok {
+		for l := range q.params.beta {
+			q.params.beta[l] = float32(math.Log(8.7) + float64(l)*math.Log(0.64))
+		}
+		q.take(predictors.Data{Train: [][]symbol{test}})
+	}
 	at := 0
 	for b.Loop() {
 		p.(predictors.Prober).Prob(test[at])
@@ -45,6 +52,11 @@ func BenchmarkFull(b *testing.B) { benchmark(b, Default().(*Config)) }
 func BenchmarkBruteForce(b *testing.B) {
 	c := Default().(*Config)
 	c.Form, c.Candidates = "free", 0
+	benchmark(b, c)
+}
+func BenchmarkCells(b *testing.B) {
+	c := Default().(*Config)
+	c.Form, c.Candidates, c.Tolerance = "free", 0, 1e-6
 	benchmark(b, c)
 }
 func BenchmarkWindowHead(b *testing.B) {

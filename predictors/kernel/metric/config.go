@@ -58,9 +58,10 @@ type Config struct {
 	Span      int    `toml:"span"`      // of "embedding": neighbours to each side that vectors are made from, 1 to 64
 	Prior     int    `toml:"prior"`     // order of the n-gram that is fallen back on, 0 to 3
 
-	Window     int `toml:"window"`     // of "window": W, positions, 1 to 65,536
-	Candidates int `toml:"candidates"` // of "corpus": as many contexts at least are looked at; 0 for all
-	Folds      int `toml:"folds"`      // of "corpus": contiguous blocks, of which a symbol's own is left out in training, 2 to 1000
+	Window     int     `toml:"window"`     // of "window": W, positions, 1 to 65,536
+	Candidates int     `toml:"candidates"` // of "corpus": as many contexts at least are looked at; 0 for all
+	Tolerance  float64 `toml:"tolerance"`  // of "corpus" with candidates = 0: endings of less of the weight are taken as a whole, 0 to 0.1
+	Folds      int     `toml:"folds"`      // of "corpus": contiguous blocks, of which a symbol's own is left out in training, 2 to 1000
 
 	Training
 }
@@ -122,7 +123,7 @@ func (c *Config) New(env predictors.Env) (predictors.Predictor, error) {
 	if c.Memory == "window" {
 		return newWindow(kind, s, c.Window, c.Prior, c.Training, env), nil
 	}
-	return newCorpus(kind, s, c.Candidates, c.Folds, c.Prior, c.Training, env), nil
+	return newCorpus(kind, s, c.Candidates, c.Tolerance, c.Folds, c.Prior, c.Training, env), nil
 }
 
 func (c *Config) check(kind string) error {
@@ -137,6 +138,8 @@ func (c *Config) check(kind string) error {
 		return fmt.Errorf("%s: form = %q, want one of %s", kind, c.Form, strings.Join(names, ", "))
 	case c.Kernel != "dot" && c.Kernel != "gaussian":
 		return fmt.Errorf("%s: kernel = %q, want \"dot\" or \"gaussian\"", kind, c.Kernel)
+	case !(c.Tolerance >= 0 && c.Tolerance <= 0.1):
+		return fmt.Errorf("%s: tolerance = %v, want 0 to 0.1", kind, c.Tolerance)
 	case c.Kernel == "gaussian" && c.Form != string(lowRank):
 		return fmt.Errorf("%s: kernel = \"gaussian\", want \"dot\" where form = %q: on vectors of one length they are the same", kind, c.Form)
 	case c.Symmetric && c.Form != string(lowRank) && c.Form != string(full):

@@ -36,9 +36,11 @@ type Corpus struct {
 type corpusModel struct {
 	*model
 	candidates int
+	tolerance  float64
 	folds      int
 	contexts   contexts
-	tree       *tree // of the contexts, if all are looked at
+	tree       *tree  // of the contexts, if all are looked at
+	cells      *cells // or of these, with a tolerance
 	found      found
 }
 
@@ -55,8 +57,8 @@ type found struct {
 	Looked    float64 // candidates a prediction
 }
 
-func newCorpus(kind string, s shape, candidates, folds, order int, t Training, env predictors.Env) *Corpus {
-	m := &corpusModel{model: newModel(kind, s, order, t, env), candidates: candidates, folds: folds}
+func newCorpus(kind string, s shape, candidates int, tolerance float64, folds, order int, t Training, env predictors.Env) *Corpus {
+	m := &corpusModel{model: newModel(kind, s, order, t, env), candidates: candidates, tolerance: tolerance, folds: folds}
 	m.params.initialize(env.Seed, 1, startNull)
 	m.contexts.lags = make([][]symbol, s.M)
 	return &Corpus{corpusModel: m, place: newPlace(kind, m, s, 0)}
@@ -76,10 +78,14 @@ func (m *corpusModel) smooth(q []float64, past []symbol) (rests mixed) {
 	r := m.contexts.find(c, m.candidates)
 	m.lower(q, past)
 	null := float64(m.params.null[0])
-	if m.tree != nil {
+	switch {
+	case m.cells != nil:
+		m.params.table(h.u, h.q, c)
+		rests = m.cells.smooth(&h.walk, q, h.u, m.shape.S, null, m.tolerance)
+	case m.tree != nil:
 		m.params.table(h.u, h.q, c)
 		rests = mix(q, m.tree.scores(&h.levels, h.u, m.shape.S), m.tree.pairs, null)
-	} else {
+	default:
 		m.outside(h, c, r)
 		h.s = append(m.score(h, c, r.low, r.high), h.farScores...)
 		h.next = append(append(h.next[:0], m.contexts.next[r.low:r.high]...), h.farNext...)
@@ -140,12 +146,18 @@ func (m *corpusModel) outside(h *head[float32], c []symbol, r reach) {
 }
 
 // Ops counts, as measured on a sample, the candidates' look-ups, additions and
-// exponentials; training three times that.
+// exponentials, or those of tree or cells; training three times the candidates'.
 func (p *Corpus) Ops() (train, perSymbol float64) {
-	if p.tree != nil {
-		return p.ops, p.tree.ops() + p.shape.tableOps() + float64(p.shape.A)
+	perSymbol = p.shape.tableOps() + float64(p.shape.A)
+	switch {
+	case p.cells != nil: // of an ending a product, a sum and a comparison, of a pair a product and a sum
+		perSymbol += 3*p.found.Looked + 10*float64(p.shape.M*p.shape.S)
+	case p.tree != nil:
+		perSymbol += p.tree.ops()
+	default:
+		perSymbol += p.found.Looked * (2*float64(p.shape.M) + 4)
 	}
-	return p.ops, p.found.Looked*(2*float64(p.shape.M)+4) + p.shape.tableOps() + float64(p.shape.A)
+	return p.ops, perSymbol
 }
 
 // Fit remembers the training part and learns the metric on it: symbols drawn
@@ -162,7 +174,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	}
 	p.start(d.Train, 1, startNull)
 	p.prior, p.found = newPrior(d.Train, p.shape.A, p.order), found{}
-	p.contexts, p.tree = contexts{lags: make([][]symbol, p.shape.M)}, nil
+	p.contexts, p.tree, p.cells = contexts{lags: make([][]symbol, p.shape.M)}, nil, nil
 	p.Reset()
 	keep, err := p.affordable(d.Symbols())
 	if err != nil || d.Symbols() == 0 {
@@ -191,7 +203,11 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 // grow groups the contexts if all are looked at. Where keys have lengths, which
 // do not add up over lags, they are looked at one by one.
 func (m *corpusModel) grow() {
-	if m.candidates == 0 && !m.shape.gaussian {
+	switch {
+	case m.candidates > 0 || m.shape.gaussian:
+	case m.tolerance > 0:
+		m.cells = newCells(&m.contexts, m.shape.A)
+	default:
 		m.tree = newTree(&m.contexts, m.shape.A)
 	}
 }
@@ -214,8 +230,10 @@ func (p *Corpus) affordable(n int) (int, error) {
 	each := int64(2*p.shape.M + 2)
 	if p.shape.gaussian {
 		each += 4
+	} else if p.candidates == 0 && p.tolerance > 0 {
+		each += int64(20 * p.shape.M) // of the cells, if no two contexts ended alike
 	} else if p.candidates == 0 {
-		each += int64(6*p.shape.M + 10) // of the tree, if no two contexts ended alike
+		each += int64(6*p.shape.M + 10) // of the tree
 	}
 	left := (p.budget.ModelBytes - p.Bytes()) / each
 	if left < 1 {
@@ -264,7 +282,9 @@ func (p *Corpus) take(d predictors.Data) {
 				p.found.Recall += share(all, r.low, r.high)
 				logs += math.Log(max(f.rests.effective, 1))
 				p.found.Fallback += f.rests.fallback
-				p.found.Looked += float64(r.high - r.low)
+				if p.found.Looked += f.rests.looked; p.cells == nil {
+					p.found.Looked += float64(r.high - r.low)
+				}
 				count++
 			}
 			f.Observe(x)
@@ -282,7 +302,7 @@ func (p *Corpus) Bytes() int64 {
 	for _, xs := range p.contexts.lags {
 		n += 2 * cap(xs)
 	}
-	return int64(n) + p.tree.bytes() + p.bytes()
+	return int64(n) + p.tree.bytes() + p.cells.bytes() + p.bytes()
 }
 
 // Describe reports β_l, γ_l and α, the step that was kept and valid_bits there,
@@ -301,11 +321,11 @@ func (p *Corpus) WriteTo(w io.Writer) (int64, error) { return predictors.WriteAr
 
 // ReadFrom reads what WriteTo wrote; after an error p is as it was.
 func (p *Corpus) ReadFrom(r io.Reader) (int64, error) {
-	fresh := newCorpus(p.kind, p.shape, p.candidates, p.folds, p.order, p.train, p.env)
+	fresh := newCorpus(p.kind, p.shape, p.candidates, p.tolerance, p.folds, p.order, p.train, p.env)
 	n, err := predictors.ReadArchive(r, fresh.fields)
 	if err == nil {
-		p.params, p.prior, p.contexts, p.tree = fresh.params, fresh.prior, fresh.contexts, fresh.tree
-		p.chosen, p.found = fresh.chosen, fresh.found
+		p.params, p.prior, p.chosen = fresh.params, fresh.prior, fresh.chosen
+		p.contexts, p.tree, p.cells, p.found = fresh.contexts, fresh.tree, fresh.cells, fresh.found
 		p.Reset()
 	}
 	return n, err

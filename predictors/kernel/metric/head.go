@@ -23,6 +23,7 @@ type head[F smoother.Float] struct {
 	farScores []float32
 	next      []symbol
 	levels    [2][]float32 // of a tree
+	walk      walk         // of cells
 }
 
 func newHead[F smoother.Float](s shape) *head[F] {
@@ -158,11 +159,13 @@ func (h *head[F]) lengthsBack(p, d *params[F], t target[F]) {
 const floor = 1e-9
 
 // A mixed is what a prediction rests on.
-type mixed struct{ fallback, effective, match float64 }
+type mixed struct {
+	fallback, effective, match float64
+	looked                     float64 // of cells: endings, and pairs with what follows
+}
 
 // mix sets q to floor + (1 − A·floor) (w_0 q0 + Σ_j w_j 1[next_j = ·]), q
-// holding q0 before, and leaves weights in s, the largest 1 of those and s0. A
-// pair without leaves is a context each.
+// holding q0 before, and leaves weights in s, the largest 1 of those and s0.
 func mix(q []float64, s []float32, p pairs, s0 float64) mixed {
 	top := float32(s0)
 	for _, v := range s {
@@ -176,6 +179,11 @@ func mix(q []float64, s []float32, p pairs, s0 float64) mixed {
 	}
 	expShifted(s, top)
 	total, squares := p.add(q, s)
+	return normalize(q, none, total, squares)
+}
+
+// normalize turns weights, none of them that of q0, into a law.
+func normalize(q []float64, none, total, squares float64) mixed {
 	r := (1 - floor*float64(len(q))) / (total + none)
 	for y := range q {
 		q[y] = floor + q[y]*r
@@ -185,27 +193,4 @@ func mix(q []float64, s []float32, p pairs, s0 float64) mixed {
 		m.effective = total * total / squares
 	}
 	return m
-}
-
-// add adds the weights of the contexts to their next symbols and returns their
-// sum and that of their squares.
-func (p pairs) add(q []float64, weights []float32) (total, squares float64) {
-	if p.leaf == nil {
-		for j, y := range p.next[:len(weights)] {
-			w := float64(weights[j])
-			q[y] += w
-			total += w
-			squares += w * w
-		}
-		return total, squares
-	}
-	count, next := p.count[:len(p.leaf)], p.next[:len(p.leaf)]
-	for j, i := range p.leaf {
-		w := float64(weights[i])
-		all := w * float64(count[j])
-		q[next[j]] += all
-		total += all
-		squares += w * all
-	}
-	return total, squares
 }

@@ -205,7 +205,7 @@ func TestCorpusEqualsDefinition(t *testing.T) {
 		}
 	}
 	for _, s := range shapes(a, m) {
-		p := newCorpus("corpus", s, 0, 2, 1, Training{Batch: 1}, predictors.Env{Alphabet: a})
+		p := newCorpus("corpus", s, 0, 0, 2, 1, Training{Batch: 1}, predictors.Env{Alphabet: a})
 		if err := p.Fit(context.Background(), predictors.Data{Train: docs}, nil); err != nil {
 			t.Fatal(err)
 		}
@@ -230,7 +230,7 @@ func TestTree(t *testing.T) {
 	rng := rand.New(rand.NewPCG(21, 22))
 	const a, m = 3, 4
 	for _, n := range []int{0, 1, 500} {
-		p := newCorpus("corpus", shape{A: a, M: m, S: a + 1, form: free}, 0, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+		p := newCorpus("corpus", shape{A: a, M: m, S: a + 1, form: free}, 0, 0, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
 		b := newCorpusBatch(p.corpusModel, [][]symbol{source(rng, a, n)}, n)
 		tree := newTree(&b.contexts, a)
 		want, got := map[string]int{}, map[string]int{}
@@ -252,6 +252,95 @@ func TestTree(t *testing.T) {
 		}
 		if !maps.Equal(got, want) || len(tree.pairs.leaf) != len(want) {
 			t.Fatalf("%d contexts: %d pairs %v, want %v", n, len(tree.pairs.leaf), got, want)
+		}
+	}
+}
+
+// TestCells: every level holds the endings of its length, how many contexts end
+// so, and what follows.
+func TestCells(t *testing.T) {
+	rng := rand.New(rand.NewPCG(21, 22))
+	const a, m = 3, 4
+	for _, n := range []int{0, 1, 500} {
+		p := newCorpus("corpus", shape{A: a, M: m, S: a + 1, form: free}, 0, 0, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+		b := newCorpusBatch(p.corpusModel, [][]symbol{source(rng, a, n)}, n)
+		tree := newCells(&b.contexts, a)
+		for l := range m {
+			want := map[string]float32{}
+			for i, y := range b.contexts.next {
+				want[spell(b.contexts.lags[:l+1], i)]++
+				want[fmt.Sprint(spell(b.contexts.lags[:l+1], i), y)]++
+			}
+			got := map[string]float32{}
+			tree.spell(func(key string, j int) {
+				v := tree.levels[l]
+				got[key] += v.count[j]
+				for at := v.start[j]; at < v.start[j+1]; at++ {
+					got[fmt.Sprint(key, v.next[at])] += v.times[at]
+				}
+			}, l)
+			if !maps.Equal(got, want) {
+				t.Fatalf("%d contexts, level %d: %v, want %v", n, l, got, want)
+			}
+		}
+	}
+}
+
+// spell is the last symbols of context i, the last first.
+func spell(lags [][]symbol, i int) (key string) {
+	for _, xs := range lags {
+		key += fmt.Sprintf("%d|", xs[i])
+	}
+	return key
+}
+
+// spell calls f with every ending of a level.
+func (t *cells) spell(f func(key string, j int), l int) {
+	var down func(key string, at int, i uint32)
+	down = func(key string, at int, i uint32) {
+		from, to := t.below(at, i)
+		for j := from; j < to; j++ {
+			if key := key + fmt.Sprintf("%d|", t.levels[at].symbol[j]); at == l {
+				f(key, int(j))
+			} else {
+				down(key, at+1, j)
+			}
+		}
+	}
+	down("", 0, 0)
+}
+
+// TestTolerance: with none, cells are the exact estimate; with a little they are
+// near it, and with more less near.
+func TestTolerance(t *testing.T) {
+	rng := rand.New(rand.NewPCG(23, 24))
+	const a, m = 5, 4
+	for _, s := range shapes(a, m) {
+		if s.gaussian {
+			continue
+		}
+		p := newCorpus("corpus", s, 0, 0, 2, 1, Training{Batch: 1}, predictors.Env{Alphabet: a})
+		if err := p.Fit(context.Background(), predictors.Data{Train: [][]symbol{source(rng, a, 3000)}}, nil); err != nil {
+			t.Fatal(err)
+		}
+		p.params = narrowed(randomParams(rng, s))
+		whole, q, exact := newCells(&p.contexts, a), make([]float64, a), make([]float64, a)
+		off := map[float64]float64{} // Σ |ln q − ln exact| by tolerance
+		for _, x := range source(rng, a, 60) {
+			p.Predict(exact)
+			p.cells = whole
+			for _, p.tolerance = range []float64{0, 1e-4, 1e-2} {
+				p.fresh = false
+				p.Predict(q)
+				for y := range q {
+					off[p.tolerance] += math.Abs(math.Log(q[y] / exact[y]))
+				}
+			}
+			p.cells = nil
+			p.Observe(x)
+		}
+		if n := 60. * a; off[0] > 2e-5*n || off[1e-4] > 0.01*n || off[1e-4] >= off[1e-2] {
+			t.Errorf("%v: mean |ln q − ln exact| = %.2g, %.2g, %.2g for tolerances 0, 1e-4, 1e-2", s, off[0]/n, off[1e-4]/n, off[1e-2]/n)
 		}
 	}
 }
@@ -289,7 +378,7 @@ func TestCandidatesShareEndings(t *testing.T) {
 	const a, m = 3, 4
 	doc := source(rng, a, 400)
 	s := shape{A: a, M: m, S: a + 1, form: free}
-	p := newCorpus("corpus", s, 20, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+	p := newCorpus("corpus", s, 20, 0, 2, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
 	if err := p.Fit(context.Background(), predictors.Data{Train: [][]symbol{doc}}, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +470,7 @@ func TestGather(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 12))
 	const a, m, n = 2, 3, 30000
 	s := shape{A: a, M: m, S: a + 1, form: free}
-	p := newCorpus("corpus", s, 0, 4, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
+	p := newCorpus("corpus", s, 0, 0, 4, 0, Training{Batch: 1}, predictors.Env{Alphabet: a})
 	b := newCorpusBatch(p.corpusModel, [][]symbol{source(rng, a, n)}, n)
 	for range 20 {
 		d := b.draw(rng)

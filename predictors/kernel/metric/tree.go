@@ -5,8 +5,8 @@ import "slices"
 // A tree is the contexts by their endings: a level holds every different ending
 // of one symbol more than the level before, so that what a lag adds to a score
 // is added once for all contexts that agree up to there. Of 10⁶ characters of
-// text that is some 2 million additions in place of 8. Where all contexts are
-// looked at, this is how.
+// text that is 1.4 million additions in place of 8, and an exponential for each
+// of 560,000 contexts. Where all contexts are looked at, this is how.
 type tree struct {
 	levels []level
 	pairs  pairs
@@ -18,7 +18,8 @@ type level struct {
 	parent []uint32 // the ending without it, on the level before
 }
 
-// pairs are the different pairs of a context and a next symbol.
+// pairs are the different pairs of a context and a next symbol; without leaves,
+// one of each context.
 type pairs struct {
 	leaf  []uint32 // the context, on the last level
 	next  []symbol
@@ -95,4 +96,39 @@ func (t *tree) bytes() (n int64) {
 		n += 2*int64(cap(v.symbol)) + 4*int64(cap(v.parent))
 	}
 	return n + 4*int64(cap(t.pairs.leaf)+cap(t.pairs.count)) + 2*int64(cap(t.pairs.next))
+}
+
+// add adds the weights of the contexts to their next symbols and returns their
+// sum and that of their squares.
+func (p pairs) add(q []float64, weights []float32) (total, squares float64) {
+	if p.leaf == nil {
+		for j, y := range p.next[:len(weights)] {
+			w := float64(weights[j])
+			q[y] += w
+			total += w
+			squares += w * w
+		}
+		return total, squares
+	}
+	n := len(p.leaf) &^ 1
+	leaf, count, next := p.leaf[:n], p.count[:n], p.next[:n]
+	total2, squares2 := 0.0, 0.0 // two sums each, since one would wait for itself
+	for j := 0; j < n; j += 2 {
+		v, w := float64(weights[leaf[j]]), float64(weights[leaf[j+1]])
+		vs, ws := v*float64(count[j]), w*float64(count[j+1])
+		q[next[j]] += vs
+		q[next[j+1]] += ws
+		total += vs
+		total2 += ws
+		squares += v * vs
+		squares2 += w * ws
+	}
+	if n < len(p.leaf) {
+		w := float64(weights[p.leaf[n]])
+		ws := w * float64(p.count[n])
+		q[p.next[n]] += ws
+		total += ws
+		squares += w * ws
+	}
+	return total + total2, squares + squares2
 }
