@@ -91,13 +91,16 @@ type walk struct {
 	looked  int // endings and pairs
 }
 
-// smooth sets q, which holds q0, to the estimate for the query's table u [M·S]
-// and the score s0 of q0.
-func (t *cells) smooth(w *walk, q []float64, u []float32, S int, s0, tolerance float64) mixed {
+// smooth sets q, which holds q0, to the estimate for the query's table u [M·S],
+// the score s0 of q0 and those of more contexts.
+func (t *cells) smooth(w *walk, q []float64, u []float32, S int, s0, tolerance float64, more part) mixed {
 	scale := w.open(t, u, S)
 	w.sums = slices.Grow(w.sums[:0], len(q))[:len(q)]
 	clear(w.sums)
 	total, squares := t.add(w, w.sums, S, tolerance)
+	expShifted(more.s, float32(scale)) // which no context's score exceeds
+	t2, s2 := more.add(w.sums, more.s)
+	total, squares = total+t2, squares+s2
 	top := max(s0, scale+math.Log(total))
 	none, unit := math.Exp(s0-top), math.Exp(scale-top) // of the weights in w.sums
 	if total == 0 {

@@ -13,6 +13,71 @@ type contexts struct {
 	lengths []float32  // [n] squared lengths of keys ("gaussian")
 }
 
+func newContexts(m int) contexts { return contexts{lags: make([][]symbol, m)} }
+
+func (m *contexts) bytes() int64 {
+	n := 2*cap(m.next) + 4*cap(m.lengths)
+	for _, xs := range m.lags {
+		n += 2 * cap(xs)
+	}
+	return int64(n)
+}
+
+// merge sorts in those of tail, which is empty then; lengths are no longer right.
+func (m *contexts) merge(tail *contexts) {
+	n, more := len(m.next), len(tail.next)
+	order := make([]int, more)
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return tail.compare(i, tail, j) })
+	out := newContexts(len(m.lags))
+	out.next = make([]symbol, 0, n+more)
+	for l := range out.lags {
+		out.lags[l] = make([]symbol, 0, n+more)
+	}
+	take := func(from *contexts, i int) {
+		for l, xs := range from.lags {
+			out.lags[l] = append(out.lags[l], xs[i])
+		}
+		out.next = append(out.next, from.next[i])
+	}
+	at := 0
+	for _, j := range order {
+		for at < n && m.compare(at, tail, j) <= 0 {
+			take(m, at)
+			at++
+		}
+		take(tail, j)
+	}
+	for ; at < n; at++ {
+		take(m, at)
+	}
+	*m, *tail = out, newContexts(len(m.lags))
+}
+
+// compare orders context i by its last symbol, then the one before and so on.
+func (m *contexts) compare(i int, other *contexts, j int) int {
+	for l, xs := range m.lags {
+		if d := int(xs[i]) - int(other.lags[l][j]); d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+// longest is the length of the longest ending that any context shares with c.
+func (m *contexts) longest(c []symbol) (match int) {
+	for i := range m.next {
+		n := 0
+		for n < len(c) && m.lags[n][i] == c[n] {
+			n++
+		}
+		match = max(match, n)
+	}
+	return match
+}
+
 // A reach is the contexts that share an ending: those from low to before high
 // are the candidates, and match is the length of the longest ending that any
 // shares.

@@ -2,6 +2,7 @@ package metric
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -39,8 +40,9 @@ type corpusModel struct {
 	tolerance  float64
 	folds      int
 	contexts   contexts
-	tree       *tree  // of the contexts, if all are looked at
-	cells      *cells // or of these, with a tolerance
+	tail       contexts // learned since, not sorted
+	tree       *tree    // of the contexts, if all are looked at
+	cells      *cells   // or of these, with a tolerance
 	found      found
 }
 
@@ -60,7 +62,7 @@ type found struct {
 func newCorpus(kind string, s shape, candidates int, tolerance float64, folds, order int, t Training, env predictors.Env) *Corpus {
 	m := &corpusModel{model: newModel(kind, s, order, t, env), candidates: candidates, tolerance: tolerance, folds: folds}
 	m.params.initialize(env.Seed, 1, startNull)
-	m.contexts.lags = make([][]symbol, s.M)
+	m.contexts, m.tail = newContexts(s.M), newContexts(s.M)
 	return &Corpus{corpusModel: m, place: newPlace(kind, m, s, 0)}
 }
 
@@ -70,6 +72,28 @@ func (p *Corpus) Fork() predictors.Predictor {
 	return &Corpus{corpusModel: p.corpusModel, place: p.fork()}
 }
 
+// Learn moves on by a symbol that is remembered; the metric stays as it was. A
+// symbol takes O(log n) to sort in, and predictions up to an eighth longer.
+func (p *Corpus) Learn(x symbol) {
+	p.check(x)
+	p.count(p.past, x)
+	m, h := p.corpusModel, p.shelf.take()
+	for l, y := range h.context(p.past, len(p.past)) {
+		m.tail.lags[l] = append(m.tail.lags[l], y)
+	}
+	m.tail.next = append(m.tail.next, x)
+	m.shelf.put(h)
+	if len(m.tail.next) >= max(fewest, len(m.contexts.next)/8) {
+		m.contexts.merge(&m.tail)
+		m.measureLengths()
+		m.grow()
+	}
+	p.Observe(x)
+}
+
+// fewest contexts are sorted in at a time.
+const fewest = 1024
+
 // smooth sets q to the law after past.
 func (m *corpusModel) smooth(q []float64, past []symbol) (rests mixed) {
 	h := m.shelf.take()
@@ -77,24 +101,27 @@ func (m *corpusModel) smooth(q []float64, past []symbol) (rests mixed) {
 	c := h.context(past, len(past))
 	r := m.contexts.find(c, m.candidates)
 	m.lower(q, past)
-	null := float64(m.params.null[0])
+	h.farNext, h.farS = h.farNext[:0], h.farS[:0]
+	if m.tree == nil && m.cells == nil {
+		m.outside(h, c, r)
+	}
+	m.lately(h, c)
+	null, far := float64(m.params.null[0]), part{h.farS, pairs{next: h.farNext}}
 	switch {
 	case m.cells != nil:
 		m.params.table(h.u, h.q, c)
-		rests = m.cells.smooth(&h.walk, q, h.u, m.shape.S, null, m.tolerance)
+		rests = m.cells.smooth(&h.walk, q, h.u, m.shape.S, null, m.tolerance, far)
 	case m.tree != nil:
 		m.params.table(h.u, h.q, c)
-		rests = mix(q, m.tree.scores(&h.levels, h.u, m.shape.S), m.tree.pairs, null)
+		rests = mix(q, null, part{m.tree.scores(&h.levels, h.u, m.shape.S), m.tree.pairs}, far)
 	default:
-		m.outside(h, c, r)
-		h.s = append(m.score(h, c, r.low, r.high), h.farScores...)
-		h.next = append(append(h.next[:0], m.contexts.next[r.low:r.high]...), h.farNext...)
-		rests = mix(q, h.s, pairs{next: h.next}, null)
+		rests = mix(q, null, part{m.score(h, c, r.low, r.high), pairs{next: m.contexts.next[r.low:r.high]}}, far)
 	}
-	rests.match = float64(r.match)
+	match := max(r.match, m.tail.longest(c))
 	if none := slices.Index(c, symbol(m.shape.A)); none >= 0 { // what is before a document is no match
-		rests.match = min(rests.match, float64(none))
+		match = min(match, none)
 	}
+	rests.match = float64(match)
 	return rests
 }
 
@@ -114,11 +141,10 @@ func (m *corpusModel) score(h *head[float32], c []symbol, low, high int) []float
 // all of them.
 const sampleOutside = 512
 
-// outside scores contexts at equal steps through those outside r, each for as
+// outside adds contexts at equal steps through those outside r, each for as
 // many as it stands for. Without them a symbol that no candidate has would be
 // left with next to nothing.
 func (m *corpusModel) outside(h *head[float32], c []symbol, r reach) {
-	h.farNext, h.farScores = h.farNext[:0], h.farScores[:0]
 	out := len(m.contexts.next) - (r.high - r.low)
 	if out == 0 {
 		return
@@ -141,7 +167,15 @@ func (m *corpusModel) outside(h *head[float32], c []symbol, r reach) {
 		h.farNext = append(h.farNext, m.contexts.next[i])
 	}
 	for _, v := range h.scores(m.params, c, h.far, len(h.farNext), 0, nil) {
-		h.farScores = append(h.farScores, v+float32(math.Log(every)))
+		h.farS = append(h.farS, v+float32(math.Log(every)))
+	}
+}
+
+// lately adds the contexts that are not sorted in yet.
+func (m *corpusModel) lately(h *head[float32], c []symbol) {
+	if n := len(m.tail.next); n > 0 {
+		h.farNext = append(h.farNext, m.tail.next...)
+		h.farS = append(h.farS, h.scores(m.params, c, m.tail.lags, n, 0, nil)...)
 	}
 }
 
@@ -174,7 +208,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	}
 	p.start(d.Train, 1, startNull)
 	p.prior, p.found = newPrior(d.Train, p.shape.A, p.order), found{}
-	p.contexts, p.tree, p.cells = contexts{lags: make([][]symbol, p.shape.M)}, nil, nil
+	p.contexts, p.tail, p.tree, p.cells = newContexts(p.shape.M), newContexts(p.shape.M), nil, nil
 	p.Reset()
 	keep, err := p.affordable(d.Symbols())
 	if err != nil || d.Symbols() == 0 {
@@ -298,11 +332,7 @@ func (p *Corpus) take(d predictors.Data) {
 
 // Bytes are contexts, parameters, vectors and q0.
 func (p *Corpus) Bytes() int64 {
-	n := 2*cap(p.contexts.next) + 4*cap(p.contexts.lengths)
-	for _, xs := range p.contexts.lags {
-		n += 2 * cap(xs)
-	}
-	return int64(n) + p.tree.bytes() + p.cells.bytes() + p.bytes()
+	return p.contexts.bytes() + p.tail.bytes() + p.tree.bytes() + p.cells.bytes() + p.bytes()
 }
 
 // Describe reports β_l, γ_l and α, the step that was kept and valid_bits there,
@@ -325,7 +355,7 @@ func (p *Corpus) ReadFrom(r io.Reader) (int64, error) {
 	n, err := predictors.ReadArchive(r, fresh.fields)
 	if err == nil {
 		p.params, p.prior, p.chosen = fresh.params, fresh.prior, fresh.chosen
-		p.contexts, p.tree, p.cells, p.found = fresh.contexts, fresh.tree, fresh.cells, fresh.found
+		p.contexts, p.tail, p.tree, p.cells, p.found = fresh.contexts, fresh.tail, fresh.tree, fresh.cells, fresh.found
 		p.Reset()
 	}
 	return n, err
@@ -333,15 +363,17 @@ func (p *Corpus) ReadFrom(r io.Reader) (int64, error) {
 
 func (p *Corpus) fields(a *predictors.Archive) {
 	p.model.fields(a)
-	predictors.Slice(a, &p.contexts.next)
-	for l := range p.contexts.lags {
-		predictors.Slice(a, &p.contexts.lags[l])
+	for _, m := range []*contexts{&p.contexts, &p.tail} {
+		predictors.Slice(a, &m.next)
+		for l := range m.lags {
+			predictors.Slice(a, &m.lags[l])
+		}
 	}
 	for _, v := range []*float64{&p.found.Recall, &p.found.Effective, &p.found.Fallback, &p.found.Looked} {
 		predictors.Value(a, v)
 	}
 	if a.Reading() && a.Err() == nil {
-		if err := p.contexts.valid(p.shape.A); err != nil {
+		if err := errors.Join(p.contexts.valid(p.shape.A), p.tail.valid(p.shape.A)); err != nil {
 			a.Fail(err)
 			return
 		}

@@ -17,13 +17,12 @@ type head[F smoother.Float] struct {
 	lagView [][]symbol
 	c       []symbol
 
-	// Of a corpus memory: contexts that stand for others, and all next symbols.
-	far       [][]symbol
-	farNext   []symbol
-	farScores []float32
-	next      []symbol
-	levels    [2][]float32 // of a tree
-	walk      walk         // of cells
+	// Of a corpus memory: contexts that stand for others or were learned lately.
+	far     [][]symbol
+	farNext []symbol
+	farS    []float32
+	levels  [2][]float32 // of a tree
+	walk    walk         // of cells
 }
 
 func newHead[F smoother.Float](s shape) *head[F] {
@@ -164,21 +163,32 @@ type mixed struct {
 	looked                     float64 // of cells: endings, and pairs with what follows
 }
 
+// A part of what is smoothed over: scores, and what they are of.
+type part struct {
+	s []float32
+	pairs
+}
+
 // mix sets q to floor + (1 − A·floor) (w_0 q0 + Σ_j w_j 1[next_j = ·]), q
-// holding q0 before, and leaves weights in s, the largest 1 of those and s0.
-func mix(q []float64, s []float32, p pairs, s0 float64) mixed {
+// holding q0 before, and leaves weights for scores, the largest 1 of those and s0.
+func mix(q []float64, s0 float64, parts ...part) mixed {
 	top := float32(s0)
-	for _, v := range s {
-		if v > top { // max minds NaN, and takes thrice as long
-			top = v
+	for _, p := range parts {
+		for _, v := range p.s {
+			if v > top { // max minds NaN, and takes thrice as long
+				top = v
+			}
 		}
 	}
-	none := math.Exp(s0 - float64(top))
+	none, total, squares := math.Exp(s0-float64(top)), 0.0, 0.0
 	for y := range q {
 		q[y] *= none
 	}
-	expShifted(s, top)
-	total, squares := p.add(q, s)
+	for _, p := range parts {
+		expShifted(p.s, top)
+		t, s := p.add(q, p.s)
+		total, squares = total+t, squares+s
+	}
 	return normalize(q, none, total, squares)
 }
 

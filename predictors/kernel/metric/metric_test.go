@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"maps"
@@ -308,6 +309,94 @@ func (t *cells) spell(f func(key string, j int), l int) {
 		}
 	}
 	down("", 0, 0)
+}
+
+// TestLearn: what is learned symbol by symbol is remembered as what training
+// remembers, sorted in or not, and saved so; the metric stays as it is.
+func TestLearn(t *testing.T) {
+	rng := rand.New(rand.NewPCG(25, 26))
+	const a, m = 4, 3
+	docs := [][]symbol{source(rng, a, 900), source(rng, a, 1500), source(rng, a, 700)}
+	more, got, want := source(rng, a, 40), make([]float64, a), make([]float64, a)
+	for _, s := range shapes(a, m) {
+		for _, tolerance := range []float64{0, 1e-9} {
+			fit := func(docs [][]symbol) *Corpus {
+				p := newCorpus("corpus", s, 0, tolerance, 2, 2, Training{Batch: 1}, predictors.Env{Alphabet: a})
+				if err := p.Fit(context.Background(), predictors.Data{Train: docs}, nil); err != nil {
+					t.Fatal(err)
+				}
+				return p
+			}
+			p, all := fit(docs[:1]), fit(docs)
+			for _, doc := range docs[1:] {
+				p.Reset()
+				for _, x := range doc {
+					p.Learn(x)
+				}
+			}
+			if n := len(p.contexts.next); n <= 900 || n+len(p.tail.next) != 3100 || len(p.tail.next) == 0 {
+				t.Fatalf("%d contexts sorted and %d not, want some of each and 3100 in all", n, len(p.tail.next))
+			}
+			all.params = p.params
+			all.measureLengths()
+			var saved bytes.Buffer
+			if _, err := p.WriteTo(&saved); err != nil {
+				t.Fatal(err)
+			}
+			loaded := newCorpus("corpus", s, 0, tolerance, 2, 2, Training{Batch: 1}, predictors.Env{Alphabet: a})
+			if _, err := loaded.ReadFrom(&saved); err != nil {
+				t.Fatal(err)
+			}
+			p.Reset()
+			all.Reset()
+			for _, x := range more {
+				p.Predict(got)
+				all.Predict(want)
+				compare(t, s.String(), got, want, 2e-6)
+				loaded.Predict(want)
+				if !slices.Equal(got, want) {
+					t.Fatalf("%v: saved and loaded %v, want %v", s, want, got)
+				}
+				if e, f := p.Evidence(), all.Evidence(); e.Match != f.Match {
+					t.Fatalf("%v: match = %v, want %v", s, e.Match, f.Match)
+				}
+				for _, q := range []*Corpus{p, all, loaded} {
+					q.Observe(x)
+				}
+			}
+		}
+	}
+}
+
+// TestPriorLearns: counting on is counting in one go.
+func TestPriorLearns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(27, 28))
+	const a, order = 5, 3
+	first, second := source(rng, a, 60), source(rng, a, 200)
+	p, all := newPrior([][]symbol{first}, a, order), newPrior([][]symbol{first, second}, a, order)
+	got, want := make([]float64, a), make([]float64, a)
+	check := func(what string) {
+		t.Helper()
+		for i := range second {
+			c := second[max(0, i-order):i]
+			p.law(got, c)
+			all.law(want, c)
+			for y := range want {
+				if math.Abs(got[y]-want[y]) > 1e-12 || math.Abs(p.without(c, second[i])-all.without(c, second[i])) > 1e-12 {
+					t.Fatalf("%s: q0(%d; %v) = %v, want %v", what, y, c, got[y], want[y])
+				}
+			}
+		}
+	}
+	for i, x := range second {
+		p.learn(second[max(0, i-order):i], x)
+	}
+	check("recent")
+	p.settle()
+	if p.recent != nil || !slices.Equal(p.orders[2].contexts, all.orders[2].contexts) {
+		t.Errorf("contexts %v, want %v", p.orders[2].contexts, all.orders[2].contexts)
+	}
+	check("settled")
 }
 
 // TestTolerance: with none, cells are the exact estimate; with a little they are

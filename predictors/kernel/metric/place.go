@@ -47,15 +47,19 @@ func (p *place) Reset() {
 
 // Observe moves on by a symbol.
 func (p *place) Observe(x symbol) {
-	if int(x) >= p.a {
-		panic(fmt.Sprintf("%s: symbol = %d, want < %d", p.kind, x, p.a))
-	}
+	p.check(x)
 	if keep := p.span + p.m; len(p.past) >= 2*keep {
 		n := copy(p.past, p.past[len(p.past)-keep:])
 		p.past = p.past[:n]
 	}
 	p.past = append(p.past, x)
 	p.fresh = false
+}
+
+func (p *place) check(x symbol) {
+	if int(x) >= p.a {
+		panic(fmt.Sprintf("%s: symbol = %d, want < %d", p.kind, x, p.a))
+	}
 }
 
 // fork is the same place, with a past of its own.
@@ -129,6 +133,12 @@ func newModel(kind string, s shape, order int, t Training, env predictors.Env) *
 // lower sets q to q0 after past.
 func (m *model) lower(q []float64, past []symbol) {
 	m.prior.law(q, known(past, m.shape.A, m.prior.order()))
+}
+
+// count has q0 count a symbol after past.
+func (m *model) count(past []symbol, x symbol) {
+	m.prior.learn(known(past, m.shape.A, m.prior.order()), x)
+	m.ops += float64(m.prior.order() + 1)
 }
 
 // known is the part of the last symbols that the document has, of at most n.

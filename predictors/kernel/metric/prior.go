@@ -19,7 +19,14 @@ import (
 // each different (c, y) and 12 for each c; a law takes O(A + log n).
 type prior struct {
 	a      int
-	orders []ngrams // 0 to the order
+	orders []ngrams               // 0 to the order
+	recent []map[uint64]followers // of each order, contexts counted on since; nil if there are none
+}
+
+// followers of a context and their counts.
+type followers struct {
+	follow []symbol
+	count  []uint32
 }
 
 // ngrams of one order: contexts in ascending order of their symbols, packed,
@@ -82,13 +89,71 @@ func (g *ngrams) find(context uint64) (follow []symbol, count []uint32) {
 	return g.follow[g.start[i]:g.start[i+1]], g.count[g.start[i]:g.start[i+1]]
 }
 
+// after returns the followers of a context of j symbols.
+func (p *prior) after(j int, context uint64) (follow []symbol, count []uint32) {
+	if p.recent != nil {
+		if f, ok := p.recent[j][context]; ok {
+			return f.follow, f.count
+		}
+	}
+	return p.orders[j].find(context)
+}
+
+// learn counts y once more after c, the symbols before it that are known. A
+// context's counts move to recent when they first change.
+func (p *prior) learn(c []symbol, y symbol) {
+	if p.recent == nil {
+		for range p.orders {
+			p.recent = append(p.recent, map[uint64]followers{})
+		}
+	}
+	for j := 0; j < len(p.orders) && j <= len(c); j++ {
+		context := pack(c, j)
+		f, ok := p.recent[j][context]
+		if !ok {
+			follow, count := p.orders[j].find(context)
+			f = followers{slices.Clone(follow), slices.Clone(count)}
+		}
+		if i := slices.Index(f.follow, y); i >= 0 {
+			f.count[i]++
+		} else {
+			f.follow, f.count = append(f.follow, y), append(f.count, 1)
+		}
+		p.recent[j][context] = f
+	}
+}
+
+// settle moves recent counts to where the others are.
+func (p *prior) settle() {
+	for j, recent := range p.recent {
+		g := p.orders[j]
+		contexts := slices.Clone(g.contexts)
+		for context := range recent {
+			if _, ok := slices.BinarySearch(g.contexts, context); !ok {
+				contexts = append(contexts, context)
+			}
+		}
+		slices.Sort(contexts)
+		var out ngrams
+		for _, context := range contexts {
+			follow, count := p.after(j, context)
+			out.contexts, out.start = append(out.contexts, context), append(out.start, uint32(len(out.follow)))
+			out.follow, out.count = append(out.follow, follow...), append(out.count, count...)
+		}
+		out.start = append(out.start, uint32(len(out.follow)))
+		p.orders[j] = out
+		clear(recent)
+	}
+	p.recent = nil
+}
+
 // law sets q to q0(·; c), the symbols before being known.
 func (p *prior) law(q []float64, c []symbol) {
 	for y := range q {
 		q[y] = 1 / float64(p.a)
 	}
 	for j := 0; j < len(p.orders) && j <= len(c); j++ {
-		follow, count := p.orders[j].find(pack(c, j))
+		follow, count := p.after(j, pack(c, j))
 		n := 0.0
 		for _, v := range count {
 			n += float64(v)
@@ -117,7 +182,7 @@ func (p *prior) back(j, different int) float64 {
 func (p *prior) without(c []symbol, y symbol) float64 {
 	q := 1 / float64(p.a)
 	for j := 0; j < len(p.orders) && j <= len(c); j++ {
-		follow, count := p.orders[j].find(pack(c, j))
+		follow, count := p.after(j, pack(c, j))
 		n, own, different := -1.0, -1.0, len(follow)
 		for i, v := range count {
 			n += float64(v)
@@ -141,10 +206,18 @@ func (p *prior) bytes() (n int64) {
 	for _, g := range p.orders {
 		n += 8*int64(cap(g.contexts)) + 4*int64(cap(g.start)+cap(g.count)) + 2*int64(cap(g.follow))
 	}
+	for _, recent := range p.recent {
+		for _, f := range recent {
+			n += 8 + 4*int64(cap(f.count)) + 2*int64(cap(f.follow))
+		}
+	}
 	return n
 }
 
 func (p *prior) fields(a *predictors.Archive) {
+	if !a.Reading() {
+		p.settle()
+	}
 	order := uint8(p.order())
 	predictors.Value(a, &order)
 	if a.Reading() && a.Err() == nil {

@@ -49,6 +49,13 @@ func (p *Window) Fork() predictors.Predictor {
 	return &Window{windowModel: p.windowModel, place: p.fork()}
 }
 
+// Learn moves on by a symbol that q0 counts; the metric stays as it was.
+func (p *Window) Learn(x symbol) {
+	p.check(x)
+	p.count(p.past, x)
+	p.Observe(x)
+}
+
 // smooth sets q to the law after past.
 func (m *windowModel) smooth(q []float64, past []symbol) mixed {
 	h := m.shelf.take()
@@ -56,7 +63,7 @@ func (m *windowModel) smooth(q []float64, past []symbol) mixed {
 	low := max(m.shape.M, len(past)-m.window)
 	m.lower(q, past)
 	s := h.scores(m.params, h.context(past, len(past)), h.view(past, low, len(past)), len(past)-low, m.rate(), nil)
-	rests := mix(q, s, pairs{next: past[low:]}, float64(m.params.null[0]))
+	rests := mix(q, float64(m.params.null[0]), part{s, pairs{next: past[low:]}})
 	rests.match = math.NaN() // positions are the prediction's own: a match has no meaning here
 	return rests
 }
