@@ -142,6 +142,16 @@ func fakeFar(k int, skill, regret, half float64) (out []results.Score) {
 		add("divergence", k, regret, 0.8*regret, 1.3*regret)
 		add("bound_ratio", k, math.Pow(float64(k), -1.5), nan, nan)
 	}
+	x := float64(k)
+	for metric, v := range map[string]float64{
+		"mutual_information": 0.4*math.Pow(x, -1.2) - 0.01*skill, "mutual_information_corpus": 0.5 / x, "entropy_upper": 2 + skill/x, "entropy_lower": 2 + skill/x - 0.02*x,
+		"entropy_upper_corpus": 2.2 + 1/x, "entropy_lower_corpus": 2.1 + 1/x - 0.03*x, "generated_entropy": 2 + 0.05*math.Log2(x)*skill,
+		"context_bits": 2 + skill/x, "context_bits_shuffled": 2 + 0.5*skill/x, "prompt_tv": skill * math.Pow(0.8, x),
+	} {
+		add(metric, k, v, v-half*v, v+half*v)
+	}
+	add("mutual_information_floor", k, 0.01, nan, nan)
+	add("prompt_tv_noise", k, 0.001, nan, nan)
 	for bin := range 5 {
 		q := 0.1 + 0.2*float64(bin)
 		add("reliability_confidence", 100*k+bin, q, nan, nan)
@@ -166,6 +176,7 @@ func fakeOutcome(rng *rand.Rand, f fake, c int) results.Outcome {
 	if f.name == "transformer" {
 		o.TrainSymbols *= 20
 	}
+	o.Scores = append(o.Scores, results.Score{Metric: "bits_per_symbol", Horizon: 1, N: 56720, Value: b, Lo: b - half, Hi: b + half})
 	far := []float64{4.52, 0.9183, 0.9183}[c] // the unigram's
 	// L_k of the golden mean and even processes, from their tables.
 	known := map[int]float64{1: 2.0 / 3, 2: 0.8742, 4: 0.9155, 8: 0.9183, 16: 0.9183, 32: 0.9183}
@@ -269,6 +280,10 @@ func TestSays(t *testing.T) {
 		{"pareto-bytes", results.Filter{}, []string{"model size (bytes)"}, nil},
 		{"against", results.Filter{Predictor: "[lok]*"}, []string{"training symbols", "entropy rate", "lz78"}, []string{"fit", "frontier", "gzip"}},
 		{"increments", results.Filter{Corpus: "opticks"}, []string{"2.290 −2.230 ±0.060 41%", "gap to the last step", "2.830 +0.450 −8%"}, []string{"Dotted"}},
+		{"mi-decay", results.Filter{}, []string{"distance d (symbols)", "corpus", "Left out: what is below mutual_information_floor."}, []string{"dotted"}},
+		{"entropy-convergence", results.Filter{}, []string{"dotted: entropy_lower", "corpus, entropy_lower_corpus"}, []string{"Left out"}},
+		{"drift", results.Filter{}, []string{"symbols written", "dotted: bits_per_symbol"}, nil},
+		{"forgetting", results.Filter{}, []string{"total variation distance", "Left out: what is below prompt_tv_noise."}, nil},
 		{"lags", results.Filter{}, []string{"beta", "lag (symbols)", "nadaraya-watson"}, []string{"kneser-ney", "Bars"}},
 	} {
 		files, err := kind(c.kind).Draw(s, c.filter, "x", t.TempDir())

@@ -20,13 +20,21 @@ type Scores struct {
 	Common
 	Crowd
 	Metric string `toml:"metric"` // as `horizon list metrics` has it
-	Also   string `toml:"also"`   // a second metric of the same predictors, drawn dotted; "" is none
+	Also   string `toml:"also"`   // a second metric of the same predictors, drawn dotted, from side to side if it is one number; "" is none
+	Floor  string `toml:"floor"`  // a metric below which values say nothing and are left out; "" is none
 	X      string `toml:"x"`      // label of the horizontal axis
 	Y      string `toml:"y"`      // label of the vertical axis; "" is the metric's name
 	Scale  string `toml:"scale"`  // of the horizontal axis: linear, or log
 	Values string `toml:"values"` // scale of the vertical: linear, or log for what is positive
 	Zero   bool   `toml:"zero"`   // the vertical axis begins at 0
 	XMin   int    `toml:"from"`   // the least horizontal value shown
+
+	// Metrics of the corpus, the same whatever is run on it, drawn once and
+	// black, dashed and dotted; "" is none.
+	Reference     string `toml:"reference"`
+	ReferenceAlso string `toml:"reference_also"`
+
+	table bool // write the lines as CSV
 }
 
 // DefaultScores is a page wide.
@@ -52,6 +60,48 @@ func DefaultDivergence() Config {
 func DefaultBoundRatio() Config {
 	s := DefaultScores().(*Scores)
 	s.Metric, s.Y, s.Zero = "bound_ratio", "bound ratio ρ", true
+	return s
+}
+
+// DefaultMIDecay is mutual information against distance, of what is written and
+// of the corpus, where it is above the noise: a straight line is a power law.
+func DefaultMIDecay() Config {
+	s := DefaultScores().(*Scores)
+	s.Metric, s.Y, s.Values, s.table = "mutual_information", "mutual information (bits)", "log", true
+	s.X, s.Floor, s.Reference = "distance d (symbols)", "mutual_information_floor", "mutual_information_corpus"
+	return s
+}
+
+// DefaultEntropyConvergence is h(L) between its two estimates, of what is
+// written and of the corpus.
+func DefaultEntropyConvergence() Config {
+	s := DefaultScores().(*Scores)
+	s.Metric, s.Also, s.Y, s.Scale, s.table = "entropy_upper", "entropy_lower", "h(L) (bits per symbol)", "linear", true
+	s.X, s.Reference, s.ReferenceAlso = "length of blocks L (symbols)", "entropy_upper_corpus", "entropy_lower_corpus"
+	return s
+}
+
+// DefaultDrift is the entropy of what is written against how much has been,
+// with the loss on the test part, at which it should come to rest.
+func DefaultDrift() Config {
+	s := DefaultScores().(*Scores)
+	s.Metric, s.Also, s.Y, s.X, s.table = "generated_entropy", "bits_per_symbol", "entropy (bits per symbol)", "symbols written", true
+	return s
+}
+
+// DefaultContextLength is loss against how much of the past is shown.
+func DefaultContextLength() Config {
+	s := DefaultScores().(*Scores)
+	s.Metric, s.Also, s.Y, s.X, s.table = "context_bits", "context_bits_shuffled", "loss (bits per symbol)", "context shown (symbols)", true
+	return s
+}
+
+// DefaultForgetting is the distance of what is foreseen after two contexts
+// against steps ahead, where it is above the noise: a straight line is a decay
+// at one rate.
+func DefaultForgetting() Config {
+	s := DefaultScores().(*Scores)
+	s.Metric, s.Floor, s.Y, s.Scale, s.Values, s.table = "prompt_tv", "prompt_tv_noise", "total variation distance", "linear", "log", true
 	return s
 }
 
@@ -85,12 +135,16 @@ func (s *Scores) draw(r Reader, f results.Filter, name, dir string) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	var also []results.ScoreRow
-	if s.Also != "" {
-		if also, err = r.Scores(sc.filter, s.Also); err != nil {
+	others := map[string][]results.ScoreRow{"": nil}
+	for _, metric := range []string{s.Also, s.Floor, s.Reference, s.ReferenceAlso} {
+		if metric == "" {
+			continue
+		}
+		if others[metric], err = r.Scores(sc.filter, metric); err != nil {
 			return nil, err
 		}
 	}
+	rows, below := above(rows, others[s.Floor])
 	fig := s.figure(sc, 5.6, 3)
 	var panels []*scorePanel
 	var lines [][]track
@@ -100,17 +154,35 @@ func (s *Scores) draw(r Reader, f results.Filter, name, dir string) ([]string, e
 		if p.lines = p.tracks(rows, &left); len(p.lines) == 0 {
 			continue
 		}
-		p.also = p.tracks(also, &left)
+		p.also = p.tracks(others[s.Also], &left)
+		p.reference, p.referenceAlso = p.ofCorpus(others[s.Reference]), p.ofCorpus(others[s.ReferenceAlso])
 		panels, lines = append(panels, p), append(lines, p.lines)
 	}
 	fig.legend = sc.entries(s.arrange(sc, lines), true)
 	if s.Also != "" {
 		fig.legend = append(fig.legend, entry{name: "dotted: " + s.Also, line: &draw.LineStyle{Color: dark, Width: 0.8, Dashes: dotted}})
 	}
+	for _, x := range []struct {
+		metric, name string
+		style        *draw.LineStyle
+	}{{s.Reference, "corpus", &optimumStyle}, {s.ReferenceAlso, "corpus, " + s.ReferenceAlso, &alsoStyle}} {
+		if x.metric != "" {
+			fig.legend = append(fig.legend, entry{name: x.name, line: x.style})
+		}
+	}
+	if s.table {
+		fig.table = [][]string{{"corpus", "predictor", "metric", "at", "value", "low", "high"}}
+	}
 	for _, p := range panels {
 		fig.panels = append(fig.panels, panel{p.corpus, s.X, p.plot()})
+		if s.table {
+			fig.table = append(fig.table, p.table()...)
+		}
 	}
 	sc.notes = append([]string{"Shaded or bars: 95% intervals."}, sc.notes...)
+	if below {
+		sc.notes = append(sc.notes, "Left out: what is below "+s.Floor+".")
+	}
 	slices.Sort(left)
 	sc.note("Not on the axis", slices.Compact(left), "; ")
 	return sc.finish(fig, name, dir)
@@ -118,12 +190,38 @@ func (s *Scores) draw(r Reader, f results.Filter, name, dir string) ([]string, e
 
 var dotted = []vg.Length{1, 2}
 
+// alsoStyle is that of the corpus's second metric.
+var alsoStyle = draw.LineStyle{Color: black, Width: 1, Dashes: dotted}
+
+// above leaves out the rows that are below another metric of the same run at
+// the same place, and reports whether there were any.
+func above(rows, floor []results.ScoreRow) (out []results.ScoreRow, below bool) {
+	type place struct {
+		results.ID
+		seeds string
+		at    int
+	}
+	least := map[place]float64{}
+	for _, row := range floor {
+		least[place{row.ID, row.Seeds, row.Horizon}] = row.Value
+	}
+	for _, row := range rows {
+		if v, ok := least[place{row.ID, row.Seeds, row.Horizon}]; ok && row.Value < v {
+			below = true
+			continue
+		}
+		out = append(out, row)
+	}
+	return out, below
+}
+
 // scorePanel is one corpus.
 type scorePanel struct {
 	*scene
 	*Scores
-	corpus      string
-	lines, also []track
+	corpus                   string
+	lines, also              []track
+	reference, referenceAlso track
 }
 
 // tracks are the lines of a metric, replicates joined.
@@ -149,6 +247,51 @@ func (p *scorePanel) tracks(rows []results.ScoreRow, left *[]string) (out []trac
 	return out
 }
 
+// ofCorpus is the line of a metric that is the corpus's: the first predictor's
+// first replicate has it as well as any.
+func (p *scorePanel) ofCorpus(rows []results.ScoreRow) track {
+	by := map[int][]results.Interval{}
+	var first *results.ScoreRow
+	for i, row := range rows {
+		if row.Corpus != p.corpus || row.Horizon < p.XMin || p.Scale == "log" && row.Horizon < 1 {
+			continue
+		}
+		if first == nil {
+			first = &rows[i]
+		}
+		if row.ID == first.ID && row.Seeds == first.Seeds {
+			by[row.Horizon] = []results.Interval{interval(row.Value, row.Lo, row.Hi)}
+		}
+	}
+	var left []string // of the corpus nothing is said
+	return p.finite(byLag(corpusLine, by), &left)
+}
+
+// corpusLine is what a table calls the lines that are no predictor's.
+const corpusLine = "(corpus)"
+
+// table is the lines as rows.
+func (p *scorePanel) table() (out [][]string) {
+	number := func(v float64) string {
+		if math.IsNaN(v) {
+			return ""
+		}
+		return strconv.FormatFloat(v, 'g', 6, 64)
+	}
+	add := func(metric string, tracks ...track) {
+		for _, t := range tracks {
+			for i, v := range t.v {
+				out = append(out, []string{p.corpus, t.name, metric, number(t.at[i]), number(v.Value), number(v.Lo), number(v.Hi)})
+			}
+		}
+	}
+	add(p.Metric, p.lines...)
+	add(p.Also, p.also...)
+	add(p.Reference, p.reference)
+	add(p.ReferenceAlso, p.referenceAlso)
+	return out
+}
+
 // finite leaves out what has no place on the axis.
 func (p *scorePanel) finite(t track, left *[]string) track {
 	out := track{name: t.name}
@@ -170,8 +313,10 @@ func (p *scorePanel) plot() *plot.Plot {
 	}
 	out := newPlot(label)
 	lo, hi, first, last := math.Inf(1), math.Inf(-1), math.Inf(1), 0.0
-	for _, t := range append(slices.Clone(p.inFront(p.lines)), p.also...) {
-		first, last = min(first, t.at[0]), max(last, t.at[len(t.at)-1])
+	for _, t := range slices.Concat(p.inFront(p.lines), p.inFront(p.also), []track{p.reference, p.referenceAlso}) {
+		if len(t.at) > 1 || len(t.at) == 1 && math.IsInf(first, 1) {
+			first, last = min(first, t.at[0]), max(last, t.at[len(t.at)-1])
+		}
 		for _, v := range t.v {
 			lo, hi = min(lo, v.Value), max(hi, v.Value)
 			if v.OK && (p.Values == "linear" || v.Lo > 0) {
@@ -237,7 +382,11 @@ func (p *scorePanel) Plot(c draw.Canvas, pl *plot.Plot) {
 	}
 	for _, t := range p.also {
 		if l := p.looks[t.name]; !l.back {
-			c.StrokeLines(draw.LineStyle{Color: l.colour, Width: 0.8, Dashes: dotted}, p.points(t, tx, ty))
+			style, pts := draw.LineStyle{Color: l.colour, Width: 0.8, Dashes: dotted}, p.points(t, tx, ty)
+			if len(pts) == 1 {
+				c.StrokeLine2(style, c.Min.X, pts[0].Y, c.Max.X, pts[0].Y)
+			}
+			c.StrokeLines(style, c.ClipLinesXY(pts)...)
 		}
 	}
 	for _, t := range p.lines { // those in front come last
@@ -265,6 +414,8 @@ func (p *scorePanel) Plot(c draw.Canvas, pl *plot.Plot) {
 			}
 		}
 	}
+	c.StrokeLines(optimumStyle, c.ClipLinesXY(p.points(p.reference, tx, ty))...)
+	c.StrokeLines(alsoStyle, c.ClipLinesXY(p.points(p.referenceAlso, tx, ty))...)
 }
 
 func (p *scorePanel) points(t track, tx, ty func(float64) vg.Length) (pts []vg.Point) {
