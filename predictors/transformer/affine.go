@@ -5,14 +5,11 @@ import "horizon/predictors/transformer/blas"
 // affine sets y [m,out] in rows of ldy to x [m,in] w [in,out] + b, b [out] or
 // empty.
 func affine(y []float32, ldy int, x, w, b []float32, m, in, out int) {
-	beta := float32(0)
 	if len(b) > 0 {
-		beta = 1
-		for i := range m {
-			copy(y[i*ldy:][:out], b)
-		}
+		blas.Affine(m, out, in, x, in, w, out, b, y, ldy)
+		return
 	}
-	blas.NN(m, out, in, x, in, w, out, beta, y, ldy)
+	blas.NN(m, out, in, x, in, w, out, 0, y, ldy)
 }
 
 // affineAdd adds x w + b to y [m,out].

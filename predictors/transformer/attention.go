@@ -248,14 +248,12 @@ func (d dims) weigh(s, lag []float32) (total float32) {
 // softmax replaces s by exp(scale·s_j + b_j)/Σ exp(scale·s_j + b_j), b being
 // the last of lag, if there are any.
 func softmax(s []float32, scale float32, lag []float32) {
-	if scale != 1 {
-		blas.Scale(s, scale)
-	}
 	if len(lag) > 0 {
+		blas.Scale(s, scale)
 		blas.Axpy(s, 1, lag[len(lag)-len(s):])
+		scale = 1
 	}
-	blas.ExpShifted(s, s, blas.Max(s))
-	blas.Scale(s, 1/blas.Sum(s))
+	blas.Softmax(s, scale)
 }
 
 // attentionBack takes s.c, the gradient of the heads' results, to s.qkv.
@@ -308,26 +306,28 @@ func (d dims) attendBack(g, l lane, n int) {
 // weighBack replaces dp, the gradient of one query's weights p, by that of the
 // products with its keys, and adds to dlag that of the biases.
 func (d dims) weighBack(dp, p []float32, total float32, dlag []float32) {
-	mean := blas.Dot(dp, p)
 	scale := float32(1 / math.Sqrt(float64(d.K)))
+	p = p[:len(dp)]
 	switch d.kernel {
 	case linearKernel:
+		mean := blas.Dot(dp, p)
 		for j := range p {
 			dp[j] = (dp[j] - mean) / total
 		}
 	case epanechnikovKernel:
+		mean := blas.Dot(dp, p)
 		for j, w := range p {
 			if dp[j] = (dp[j] - mean) / total * scale; w == 0 {
 				dp[j] = 0
 			}
 		}
 	default:
-		for j, w := range p[:len(dp)] {
-			dp[j] = w * (dp[j] - mean)
+		if len(dlag) == 0 {
+			blas.SoftmaxGrad(dp, p, scale)
+			return
 		}
-		if len(dlag) > 0 {
-			blas.Axpy(dlag[len(dlag)-len(dp):], 1, dp)
-		}
+		blas.SoftmaxGrad(dp, p, 1)
+		blas.Axpy(dlag[len(dlag)-len(dp):], 1, dp)
 		blas.Scale(dp, scale)
 	}
 }

@@ -68,7 +68,7 @@ func TestTrajectory(t *testing.T) {
 		nats := tr.advance()
 		squares, projection := 0.0, 0.0
 		for i, g := range tr.shards[0].grads {
-			g := float64(g) / float64(tr.clip)
+			g := float64(g) // as it was before clipping
 			squares += g * g
 			projection += g * math.Cos(float64(i))
 		}

@@ -357,7 +357,7 @@ func (t *trainer) update(i int, _ float32) {
 
 func (t *trainer) apply(rule blas.AdamW, from, to int) {
 	g := t.shards[0].grads[from:to]
-	blas.Scale(g, t.clip)
+	rule.Clip = t.clip
 	rule.Step(t.params[from:to], g, t.adam.m[from:to], t.adam.v[from:to])
 }
 

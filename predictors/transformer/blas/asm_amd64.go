@@ -13,17 +13,13 @@ func supported(k kernel) bool {
 }
 
 // runTile computes a tile of C, rows by vecs vectors of which the last has only
-// last columns; k > 0.
-func runTile(rows, vecs, k int, a, b, c view, last int, add bool) {
-	addInt := 0
-	if add {
-		addInt = 1
-	}
+// last columns; k > 0. Sums begin with start's numbers, or 0 if it has none.
+func runTile(rows, vecs, k int, a, b, c, start view, last int) {
 	if active == avx512 {
-		tile512(rows, vecs, k, a.p, uintptr(4*a.row), uintptr(4*a.col), b.p, uintptr(4*b.row), c.p, uintptr(4*c.row), last, addInt)
+		tile512(rows, vecs, k, a.p, uintptr(4*a.row), uintptr(4*a.col), b.p, uintptr(4*b.row), c.p, uintptr(4*c.row), last, start.p, uintptr(4*start.row))
 		return
 	}
-	tile256(rows, vecs, k, a.p, uintptr(4*a.row), uintptr(4*a.col), b.p, uintptr(4*b.row), c.p, uintptr(4*c.row), last, addInt)
+	tile256(rows, vecs, k, a.p, uintptr(4*a.row), uintptr(4*a.col), b.p, uintptr(4*b.row), c.p, uintptr(4*c.row), last, start.p, uintptr(4*start.row))
 }
 
 // copyPanel copies k rows of x, each of width numbers, to dst, whose columns are
@@ -143,4 +139,20 @@ func vectorMax(n int, x *float32) float32 {
 		return max512(n, x)
 	}
 	return max256(n, x)
+}
+
+func vectorSoftmax(n int, x *float32, scale float32) {
+	if active == avx512 {
+		softmax512(n, x, scale)
+		return
+	}
+	softmax256(n, x, scale)
+}
+
+func vectorSoftmaxGrad(n int, dp, p *float32, mean, scale float32) {
+	if active == avx512 {
+		softmaxGrad512(n, dp, p, mean, scale)
+		return
+	}
+	softmaxGrad256(n, dp, p, mean, scale)
 }

@@ -43,7 +43,33 @@ func NN(m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c
 		nnGo(m, n, k, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	multiply(product{m, n, k, beta != 0, view{&a[0], lda, 1}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}})
+	multiply(product{m, n, k, view{&a[0], lda, 1}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}, sums(beta, c, ldc)})
+}
+
+// Affine computes C = A B + 1 biasᵀ, bias [n] being added to each row first; else
+// as NN.
+func Affine(m, n, k int, a []float32, lda int, b []float32, ldb int, bias, c []float32, ldc int) {
+	checkShape("Affine", m, n, k, 0)
+	checkMatrix("Affine", "a", m, k, a, lda)
+	checkMatrix("Affine", "b", k, n, b, ldb)
+	checkMatrix("Affine", "c", m, n, c, ldc)
+	sameLength("Affine", "bias", len(bias), n)
+	if active == generic || m*n*k == 0 {
+		for i := range m {
+			copy(c[i*ldc:][:n], bias)
+		}
+		nnGo(m, n, k, a, lda, b, ldb, 1, c, ldc)
+		return
+	}
+	multiply(product{m, n, k, view{&a[0], lda, 1}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}, view{&bias[0], 0, 1}})
+}
+
+// sums is what the sums in C begin with: nothing, or C.
+func sums(beta float32, c []float32, ldc int) view {
+	if beta == 0 {
+		return view{}
+	}
+	return view{&c[0], ldc, 1}
 }
 
 // NT computes C = beta C + A Bᵀ for A [m, k], B [n, k] and C [m, n]; else as NN.
@@ -56,7 +82,7 @@ func NT(m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c
 		ntGo(m, n, k, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	multiply(product{m, n, k, beta != 0, view{&a[0], lda, 1}, view{&b[0], 1, ldb}, view{&c[0], ldc, 1}})
+	multiply(product{m, n, k, view{&a[0], lda, 1}, view{&b[0], 1, ldb}, view{&c[0], ldc, 1}, sums(beta, c, ldc)})
 }
 
 // TN computes C = beta C + Aᵀ B for A [k, m], B [k, n] and C [m, n]; else as NN.
@@ -69,7 +95,7 @@ func TN(m, n, k int, a []float32, lda int, b []float32, ldb int, beta float32, c
 		tnGo(m, n, k, a, lda, b, ldb, beta, c, ldc)
 		return
 	}
-	multiply(product{m, n, k, beta != 0, view{&a[0], 1, lda}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}})
+	multiply(product{m, n, k, view{&a[0], 1, lda}, view{&b[0], ldb, 1}, view{&c[0], ldc, 1}, sums(beta, c, ldc)})
 }
 
 func checkShape(where string, m, n, k int, beta float32) {
@@ -103,13 +129,18 @@ func (v view) at(i, j int) *float32 {
 	return (*float32)(unsafe.Add(unsafe.Pointer(v.p), 4*(i*v.row+j*v.col)))
 }
 
-func (v view) from(i, j int) view { return view{v.at(i, j), v.row, v.col} }
+// from is the view from element (i, j) on; of nothing, nothing.
+func (v view) from(i, j int) view {
+	if v.p == nil {
+		return v
+	}
+	return view{v.at(i, j), v.row, v.col}
+}
 
-// A product is C = A B, or C += A B if add, with m, n, k > 0.
+// A product is C = start + A B with m, n, k > 0. start may be C, or nothing.
 type product struct {
-	m, n, k int
-	add     bool
-	a, b, c view
+	m, n, k        int
+	a, b, c, start view
 }
 
 // tiling describes a kernel's register tiles.
@@ -167,7 +198,10 @@ func multiply(p product) {
 			w.pack(t, rows, b, n, k)
 			for m0 := 0; m0 < p.m; m0 += blockRows {
 				m := min(blockRows, p.m-m0)
-				q := product{m, n, k, p.add || k0 > 0, p.a.from(m0, k0), b, p.c.from(m0, n0)}
+				q := product{m, n, k, p.a.from(m0, k0), b, p.c.from(m0, n0), p.start.from(m0, n0)}
+				if k0 > 0 {
+					q.start = q.c
+				}
 				q.tiles(t, rows, w)
 			}
 		}
@@ -186,7 +220,7 @@ func (p product) tiles(t *tiling, rows int, w *workspace) {
 			b = w.panel(n0, vecs*t.lanes, p.k)
 		}
 		for m0 := 0; m0 < p.m; m0 += rows {
-			runTile(min(rows, p.m-m0), vecs, p.k, p.a.from(m0, 0), b, p.c.from(m0, n0), last, p.add)
+			runTile(min(rows, p.m-m0), vecs, p.k, p.a.from(m0, 0), b, p.c.from(m0, n0), p.start.from(m0, n0), last)
 		}
 	}
 }

@@ -236,6 +236,24 @@ func FuzzShapes(f *testing.F) {
 	}))
 }
 
+// TestAffine: a product onto a bias is one onto rows that hold it.
+func TestAffine(t *testing.T) {
+	eachKernel(t, func(t *testing.T) {
+		for _, s := range [][3]int{{1, 1, 1}, {5, 70, 3}, {30, 33, 50}, {40, blockCols + 9, 20}, {blockRows + 7, 20, 5}, {50, 20, blockSteps + 30}, {3, 4, 0}, {0, 4, 3}} {
+			m, n, k := s[0], s[1], s[2]
+			lda, ldb, ldc := k+2, n+1, n+3
+			a, b, bias := numbers(1, m*lda), numbers(2, (k+1)*ldb), numbers(3, n)
+			got, want := numbers(4, m*ldc+n), numbers(4, m*ldc+n)
+			Affine(m, n, k, a, lda, b, ldb, bias, got, ldc)
+			for i := range m {
+				copy(want[i*ldc:], bias)
+			}
+			NN(m, n, k, a, lda, b, ldb, 1, want, ldc)
+			equalBits(t, fmt.Sprint(s), got, want)
+		}
+	})
+}
+
 // TestBlocks crosses the borders of blocks with whole panels, against the
 // definition, on sampled elements.
 func TestBlocks(t *testing.T) {

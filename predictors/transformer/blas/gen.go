@@ -59,6 +59,8 @@ func main() {
 		g.sum()
 		g.dot()
 		g.max()
+		g.softmax()
+		g.softmaxGrad()
 	})
 }
 
@@ -214,7 +216,7 @@ func (g *gen) float(name string, v float64) string {
 // Rows of A are addressed from three pointers (AX, R12, R13: rows 0, 4, 8) plus
 // 0, 1, 2 or 3 row strides.
 func (g *gen) gemm() {
-	g.text("tile", "(rows, vecs, k int, a *float32, aRow, aCol uintptr, b *float32, bRow uintptr, c *float32, cRow uintptr, last, add int)", 96)
+	g.text("tile", "(rows, vecs, k int, a *float32, aRow, aCol uintptr, b *float32, bRow uintptr, c *float32, cRow uintptr, last int, start *float32, startRow uintptr)", 104)
 	for _, x := range [][2]string{
 		{"last+80(FP)", "CX"}, {"a+24(FP)", "AX"}, {"aRow+32(FP)", "DX"}, {"aCol+40(FP)", "SI"},
 		{"b+48(FP)", "BX"}, {"bRow+56(FP)", "DI"}, {"c+64(FP)", "R8"}, {"cRow+72(FP)", "R9"},
@@ -274,15 +276,15 @@ func (g *gen) tile(rows, vecs int) {
 		}
 	}
 	g.p("begin%s:", name)
-	g.p("CMPQ add+88(FP), $0")
+	g.p("MOVQ start+88(FP), R10")
+	g.p("TESTQ R10, R10")
 	g.p("JEQ zero%s", name)
-	g.p("MOVQ R8, R10")
 	for r := range rows {
 		for v := range vecs {
 			g.load(at("R10", v), acc(r, v), v == vecs-1)
 		}
 		if r < rows-1 {
-			g.p("ADDQ R9, R10")
+			g.p("ADDQ startRow+96(FP), R10")
 		}
 	}
 	g.p("JMP loop%s", name)
@@ -675,19 +677,20 @@ func (g *gen) mulAdd() {
 	})
 }
 
-// adamW follows the order of adamScalars for its constants, registers 6 to 14.
+// adamW follows the order of adamScalars for its constants, registers 5 to 14.
 func (g *gen) adamW() {
 	g.text("adamW", "(n int, p, dp, m, v *float32, s *adamScalars)", 48)
 	g.args("n:CX", "p:DI", "dp:SI", "m:DX", "v:BX", "s:AX")
-	const beta1, rest1, beta2, rest2, correct1, correct2, eps, decay, rate = 6, 7, 8, 9, 10, 11, 12, 13, 14
-	for i := beta1; i <= rate; i++ {
-		g.p("VBROADCASTSS %d(AX), %s", 4*(i-beta1), g.r(i))
+	const clip, beta1, rest1, beta2, rest2, correct1, correct2, eps, decay, rate = 5, 6, 7, 8, 9, 10, 11, 12, 13, 14
+	for i := clip; i <= rate; i++ {
+		g.p("VBROADCASTSS %d(AX), %s", 4*(i-clip), g.r(i))
 	}
 	g.each([]string{"DI", "SI", "DX", "BX"}, func(masked bool) {
 		g.load("(SI)", g.r(0), masked)
 		g.load("(DX)", g.r(1), masked)
 		g.load("(BX)", g.r(2), masked)
 		g.load("(DI)", g.r(3), masked)
+		g.p("VMULPS %s, %s, %s", g.r(clip), g.r(0), g.r(0))
 		g.p("VMULPS %s, %s, %s", g.r(rest1), g.r(0), g.r(4))
 		g.p("VFMADD213PS %s, %s, %s", g.r(4), g.r(beta1), g.r(1)) // m = β₁m + (1-β₁)g
 		g.p("VMULPS %s, %s, %s", g.r(0), g.r(0), g.r(4))
@@ -708,47 +711,63 @@ func (g *gen) adamW() {
 
 // ---- reductions ----
 
-// reduce prints a reduction in 64 lanes: element i goes to lane i mod 64, and
-// the lanes are then combined by halves. combine adds memory at offset off of
-// the pointers into register acc. The order depends on nothing but the length.
-func (g *gen) reduce(ptrs []string, combine func(off, acc int, masked bool), op string, ret string) {
+// lanesOf prints a loop over CX elements in 64 lanes: element i goes to lane i
+// mod 64. combine takes memory at offset off of the pointers into register acc
+// from first on; masked, only the tail's lanes. Labels begin with name.
+func (g *gen) lanesOf(name string, first int, ptrs []string, combine func(off, acc int, masked bool)) {
 	vecs := 64 / g.lanes
-	g.p("loop:")
+	g.p("%sLoop:", name)
 	g.p("CMPQ CX, $64")
-	g.p("JLT tail")
+	g.p("JLT %sTail", name)
 	for v := range vecs {
-		combine(v*g.bytes(), v, false)
+		combine(v*g.bytes(), first+v, false)
 	}
 	for _, p := range ptrs {
 		g.p("ADDQ $256, %s", p)
 	}
 	g.p("SUBQ $64, CX")
-	g.p("JMP loop")
-	g.p("tail:")
+	g.p("JMP %sLoop", name)
+	g.p("%sTail:", name)
 	g.p("TESTQ CX, CX")
-	g.p("JEQ fold")
+	g.p("JEQ %sFold", name)
+	unit := 1
 	if g.wide() {
 		g.p("MOVQ $1, R10")
 		g.p("SHLQ CX, R10")
 		g.p("DECQ R10")
 	} else {
+		unit = 4
 		g.p("LEAQ ·tailMask+256(SB), R10")
 		g.p("SHLQ $2, CX")
 		g.p("SUBQ CX, R10")
 	}
 	for v := range vecs {
+		if v > 0 {
+			g.p("CMPQ CX, $%d", unit*v*g.lanes)
+			g.p("JLE %sFold", name)
+		}
 		if g.wide() {
 			g.p("KMOVW R10, K1")
 			g.p("SHRQ $16, R10")
 		} else {
 			g.p("VMOVUPS %d(R10), %s", v*g.bytes(), g.maskReg())
 		}
-		combine(v*g.bytes(), v, true)
+		combine(v*g.bytes(), first+v, true)
 	}
-	g.p("fold:")
+	g.p("%sFold:", name)
+}
+
+// fold combines the lanes in the registers from first on by halves, into the
+// lowest lane of register 0. The order depends on nothing.
+func (g *gen) fold(first int, op string) {
+	vecs := 64 / g.lanes
 	for half := vecs / 2; half > 0; half /= 2 {
 		for v := range half {
-			g.p("%sPS %s, %s, %s", op, g.r(v+half), g.r(v), g.r(v))
+			to := first + v
+			if half == 1 {
+				to = 0
+			}
+			g.p("%sPS %s, %s, %s", op, g.r(first+v+half), g.r(first+v), g.r(to))
 		}
 	}
 	if g.wide() {
@@ -761,8 +780,101 @@ func (g *gen) reduce(ptrs []string, combine func(off, acc int, masked bool), op 
 	g.p("%sPS X1, X0, X0", op)
 	g.p("VMOVSHDUP X0, X1")
 	g.p("%sSS X1, X0, X0", op)
+}
+
+// reduce prints a reduction in 64 lanes.
+func (g *gen) reduce(ptrs []string, combine func(off, acc int, masked bool), op string, ret string) {
+	g.lanesOf("lanes", 0, ptrs, combine)
+	g.fold(0, op)
 	g.p("VMOVSS X0, %s", ret)
 	g.ret()
+}
+
+// softmax goes over x three times: it multiplies by scale and finds the largest,
+// takes exponentials and adds them up, and divides. Each pass does what max,
+// exp and sum do. Lanes are in registers 5 to 12.
+func (g *gen) softmax() {
+	const shift, first, scale = 4, 5, 13
+	g.text("softmax", "(n int, x *float32, scale float32)", 20)
+	g.args("n:R8", "x:R9")
+	again := func() {
+		g.p("MOVQ R8, CX")
+		g.p("MOVQ R9, DI")
+	}
+	x := g.r(0)
+
+	low := g.float("minusInf", math.Inf(-1))
+	g.p("VBROADCASTSS scale+16(FP), %s", g.r(scale))
+	for v := range 64 / g.lanes {
+		g.p("VMOVUPS %s, %s", low, g.r(first+v))
+	}
+	again()
+	g.lanesOf("max", first, []string{"DI"}, func(off, acc int, masked bool) {
+		mem := fmt.Sprintf("%d(DI)", off)
+		g.load(mem, x, masked)
+		g.p("VMULPS %s, %s, %s", g.r(scale), x, x)
+		g.store(x, mem, masked)
+		if masked && !g.wide() {
+			g.p("VMOVUPS %s, %s", low, g.r(1))
+			g.p("VBLENDVPS %s, %s, %s, %s", g.maskReg(), x, g.r(1), x)
+		}
+		g.merge("VMAXPS", x, g.r(acc), masked)
+	})
+	g.fold(first, "VMAX")
+	g.p("VBROADCASTSS X0, %s", g.r(shift))
+
+	for v := range 64 / g.lanes {
+		g.zero(g.r(first + v))
+	}
+	again()
+	g.lanesOf("sum", first, []string{"DI"}, func(off, acc int, masked bool) {
+		mem := fmt.Sprintf("%d(DI)", off)
+		g.load(mem, x, masked)
+		g.p("VSUBPS %s, %s, %s", g.r(shift), x, x)
+		g.expBody()
+		g.store(x, mem, masked)
+		if masked && !g.wide() {
+			g.p("VANDPS %s, %s, %s", g.maskReg(), x, x)
+		}
+		g.merge("VADDPS", x, g.r(acc), masked)
+	})
+	g.fold(first, "VADD")
+	g.p("VMOVSS %s, X1", g.float("inverse1", 1))
+	g.p("VDIVSS X0, X1, X0")
+	g.p("VBROADCASTSS X0, %s", g.r(shift))
+
+	again()
+	g.each([]string{"DI"}, func(masked bool) {
+		g.load("(DI)", x, masked)
+		g.p("VMULPS %s, %s, %s", g.r(shift), x, x)
+		g.store(x, "(DI)", masked)
+	})
+}
+
+// merge combines x into acc; masked AVX-512 leaves acc's other lanes alone, and
+// AVX2 code must see to it that x does.
+func (g *gen) merge(op, x, acc string, masked bool) {
+	if masked && g.wide() {
+		g.p("%s %s, %s, K1, %s", op, x, acc, acc)
+		return
+	}
+	g.p("%s %s, %s, %s", op, x, acc, acc)
+}
+
+// softmaxGrad: dp ← p (dp - mean) scale.
+func (g *gen) softmaxGrad() {
+	g.text("softmaxGrad", "(n int, dp, p *float32, mean, scale float32)", 32)
+	g.args("n:CX", "dp:DI", "p:SI")
+	g.p("VBROADCASTSS mean+24(FP), %s", g.r(2))
+	g.p("VBROADCASTSS scale+28(FP), %s", g.r(3))
+	g.each([]string{"DI", "SI"}, func(masked bool) {
+		g.load("(DI)", g.r(0), masked)
+		g.load("(SI)", g.r(1), masked)
+		g.p("VSUBPS %s, %s, %s", g.r(2), g.r(0), g.r(0))
+		g.p("VMULPS %s, %s, %s", g.r(1), g.r(0), g.r(0))
+		g.p("VMULPS %s, %s, %s", g.r(3), g.r(0), g.r(0))
+		g.store(g.r(0), "(DI)", masked)
+	})
 }
 
 func (g *gen) zeroLanes() {

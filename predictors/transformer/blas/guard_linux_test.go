@@ -64,6 +64,9 @@ func TestFences(t *testing.T) {
 					for _, beta := range []float32{0, 1} {
 						v.gemm(m, n, k, a, leading(m, k, v.aT), b, leading(k, n, v.bT), beta, c, n)
 					}
+					if !v.aT && !v.bT {
+						Affine(m, n, k, a, k, b, n, f[3].place(numbers(4, n), atEnd), c, n)
+					}
 				}
 			}
 			for n := range 140 {
@@ -83,6 +86,9 @@ func TestFences(t *testing.T) {
 				if Sum(s[0]) != Sum(x[0]) || Dot(s[1], s[2]) != Dot(x[1], x[2]) || Max(s[1]) != Max(x[1]) {
 					t.Errorf("%s numbers differ from those elsewhere in memory", running)
 				}
+				running = fmt.Sprint("softmax of ", n)
+				Softmax(s[0], 0.7)
+				SoftmaxGrad(s[1], s[0], 0.7)
 			}
 		}
 	})

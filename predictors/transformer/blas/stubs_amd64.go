@@ -3,10 +3,10 @@ package blas
 // The assembly of gemm_amd64.s and vector_amd64.s. Strides are in bytes.
 
 //go:noescape
-func tile512(rows, vecs, k int, a *float32, aRow, aCol uintptr, b *float32, bRow uintptr, c *float32, cRow uintptr, last, add int)
+func tile512(rows, vecs, k int, a *float32, aRow, aCol uintptr, b *float32, bRow uintptr, c *float32, cRow uintptr, last int, start *float32, startRow uintptr)
 
 //go:noescape
-func tile256(rows, vecs, k int, a *float32, aRow, aCol uintptr, b *float32, bRow uintptr, c *float32, cRow uintptr, last, add int)
+func tile256(rows, vecs, k int, a *float32, aRow, aCol uintptr, b *float32, bRow uintptr, c *float32, cRow uintptr, last int, start *float32, startRow uintptr)
 
 //go:noescape
 func packRows512(dst *float32, dstRow uintptr, src *float32, srcRow uintptr, width, k int)
@@ -91,3 +91,15 @@ func max512(n int, x *float32) float32
 
 //go:noescape
 func max256(n int, x *float32) float32
+
+//go:noescape
+func softmax512(n int, x *float32, scale float32)
+
+//go:noescape
+func softmax256(n int, x *float32, scale float32)
+
+//go:noescape
+func softmaxGrad512(n int, dp, p *float32, mean, scale float32)
+
+//go:noescape
+func softmaxGrad256(n int, dp, p *float32, mean, scale float32)

@@ -205,6 +205,38 @@ func Max(x []float32) float32 {
 	return largest
 }
 
+// Softmax replaces x by exp(scale·x_i)/Σ exp(scale·x_j), exponentials shifted by
+// the largest. It gives the bits of Scale, Max, ExpShifted, Sum and Scale.
+func Softmax(x []float32, scale float32) {
+	if len(x) == 0 {
+		return
+	}
+	if active != generic {
+		vectorSoftmax(len(x), &x[0], scale)
+		return
+	}
+	Scale(x, scale)
+	ExpShifted(x, x, Max(x))
+	Scale(x, 1/Sum(x))
+}
+
+// SoftmaxGrad replaces dp, the gradient of p = Softmax(x, scale), by that of x:
+// scale p_i (dp_i - Σ p_j dp_j).
+func SoftmaxGrad(dp, p []float32, scale float32) {
+	sameLength("SoftmaxGrad", "p", len(p), len(dp))
+	if len(dp) == 0 {
+		return
+	}
+	mean := Dot(dp, p)
+	if active != generic {
+		vectorSoftmaxGrad(len(dp), &dp[0], &p[0], mean, scale)
+		return
+	}
+	for i, w := range p {
+		dp[i] = float32(w*(dp[i]-mean)) * scale
+	}
+}
+
 // AdamW is one step of Adam with decoupled weight decay (Loshchilov & Hutter
 // 2019, algorithm 2, with the schedule's factor inside Rate, as in GPT-2's
 // training: the decay is scaled by the rate too).
@@ -214,11 +246,12 @@ type AdamW struct {
 	Epsilon      float32
 	Decay        float32 // λ
 	Bias1, Bias2 float32 // 1 - β₁ᵗ and 1 - β₂ᵗ at step t = 1, 2, …
+	Clip         float32 // multiplies the gradient first; 0 stands for 1
 }
 
 // adamScalars is what a step reads, in the order the assembly reads it.
 type adamScalars struct {
-	beta1, rest1, beta2, rest2, correct1, correct2, epsilon, decay, rate float32
+	clip, beta1, rest1, beta2, rest2, correct1, correct2, epsilon, decay, rate float32
 }
 
 // Step moves the parameters p against their gradient g, with first and second
@@ -236,8 +269,11 @@ func (o AdamW) Step(p, g, m, v []float32) {
 	if len(p) == 0 {
 		return
 	}
+	if o.Clip == 0 {
+		o.Clip = 1
+	}
 	s := adamScalars{
-		o.Beta1, 1 - o.Beta1, o.Beta2, 1 - o.Beta2,
+		o.Clip, o.Beta1, 1 - o.Beta1, o.Beta2, 1 - o.Beta2,
 		1 / o.Bias1, 1 / o.Bias2, o.Epsilon, o.Decay, o.Rate,
 	}
 	if active != generic {
@@ -245,8 +281,9 @@ func (o AdamW) Step(p, g, m, v []float32) {
 		return
 	}
 	for i := range p {
-		m[i] = float32(s.beta1*m[i]) + float32(s.rest1*g[i])
-		v[i] = float32(s.beta2*v[i]) + float32(s.rest2*float32(g[i]*g[i]))
+		g := float32(s.clip * g[i])
+		m[i] = float32(s.beta1*m[i]) + float32(s.rest1*g)
+		v[i] = float32(s.beta2*v[i]) + float32(s.rest2*float32(g*g))
 		root := float32(math.Sqrt(float64(float32(v[i] * s.correct2))))
 		step := float32(m[i]*s.correct1)/(root+s.epsilon) + float32(s.decay*p[i])
 		p[i] -= float32(s.rate * step)

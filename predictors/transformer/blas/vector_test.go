@@ -2,6 +2,7 @@ package blas
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -260,10 +261,10 @@ func TestAdamW(t *testing.T) {
 			g := numbers(uint64(100+s), n)
 			b1, b2 := float64(float32(0.9)), float64(float32(0.999))
 			c1, c2 := 1-math.Pow(b1, float64(s)), 1-math.Pow(b2, float64(s))
-			o := AdamW{Rate: 1e-2, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Decay: 0.1, Bias1: float32(c1), Bias2: float32(c2)}
+			o := AdamW{Rate: 1e-2, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Decay: 0.1, Bias1: float32(c1), Bias2: float32(c2), Clip: 0.5}
 			o.Step(p, g, m, v)
 			for i, x := range g {
-				x := float64(x)
+				x := 0.5 * float64(x)
 				M[i] = b1*M[i] + (1-b1)*x
 				V[i] = b2*V[i] + (1-b2)*x*x
 				P[i] -= float64(o.Rate) * (M[i]/c1/(math.Sqrt(V[i]/c2)+1e-8) + float64(o.Decay)*P[i])
@@ -272,6 +273,50 @@ func TestAdamW(t *testing.T) {
 		for i := range p {
 			if math.Abs(float64(p[i])-P[i]) > 2e-6 || math.Abs(float64(m[i])-M[i]) > 1e-6 || math.Abs(float64(v[i])-V[i]) > 1e-6 {
 				t.Fatalf("[%d]: p, m, v = %v, %v, %v, want %v, %v, %v", i, p[i], m[i], v[i], P[i], M[i], V[i])
+			}
+		}
+	})
+}
+
+// TestSoftmax: softmax and its gradient give the bits of their steps and, but
+// for rounding, what they are by definition; numbers around the slice stay.
+func TestSoftmax(t *testing.T) {
+	const most, scale = 300, 0.7
+	eachKernel(t, func(t *testing.T) {
+		for n := 1; n <= most; n++ {
+			s := four(most + 20)
+			Scale(s[0], 20) // the largest is far from the others
+			before := slices.Clone(s[0])
+			for from := range 3 {
+				copy(s[0], before)
+				p, dp := s[0][from:from+n], slices.Clone(s[1][:n])
+				steps := slices.Clone(p)
+				Softmax(p, scale)
+				Scale(steps, scale)
+				ExpShifted(steps, steps, Max(steps))
+				Scale(steps, 1/Sum(steps))
+				equalBits(t, "softmax", p, steps)
+				equalBits(t, "before", s[0][:from], before[:from])
+				equalBits(t, "behind", s[0][from+n:], before[from+n:])
+				total, mean := 0.0, 0.0
+				for i, x := range before[from : from+n] {
+					total += math.Exp(scale * float64(x))
+					mean += float64(p[i]) * float64(dp[i])
+				}
+				SoftmaxGrad(dp, p, scale)
+				for i, x := range before[from : from+n] {
+					if want := math.Exp(scale*float64(x)) / total; math.Abs(float64(p[i])-want) > 3e-6*want+1e-38 {
+						t.Fatalf("softmax of %d: [%d] = %v, want %v", n, i, p[i], want)
+					}
+					if want := scale * float64(p[i]) * (float64(s[1][i]) - mean); math.Abs(float64(dp[i])-want) > 1e-6 {
+						t.Fatalf("gradient of %d: [%d] = %v, want %v", n, i, dp[i], want)
+					}
+				}
+				grad := slices.Clone(s[1][:n])
+				Shift(grad, grad, -Dot(grad, p))
+				Mul(grad, grad, p)
+				Scale(grad, scale)
+				equalBits(t, "gradient", dp, grad)
 			}
 		}
 	})
