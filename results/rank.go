@@ -6,8 +6,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // Rank agreement across horizons (claim D1; programme 2.8): do the predictors
@@ -90,6 +88,7 @@ type ranked struct {
 	n      []float64
 	lag    int
 	means  []Interval
+	crit   float64 // critical value of the intervals
 }
 
 func newRanked(blocks [][]BlockLoss, k int) (*ranked, error) {
@@ -100,7 +99,8 @@ func newRanked(blocks [][]BlockLoss, k int) (*ranked, error) {
 		}
 		bits, n := Losses(b, PerSymbol)
 		r.bits, r.n = append(r.bits, bits), n
-		r.means = append(r.means, HAC(bits, n, r.lag))
+		iv, critical := hac(bits, n, r.lag)
+		r.means, r.crit = append(r.means, iv), critical
 	}
 	return r, nil
 }
@@ -191,21 +191,13 @@ func reversals(near, far *ranked) []Reversal {
 				continue // i is the better near
 			}
 			r := Reversal{A: i, B: j, Near: near.difference(i, j), Far: far.difference(i, j), P: 1}
-			if r.Far.Value > 0 {
-				r.P = max(pValue(r.Near), pValue(r.Far)) // both must be shown
+			if p := max(pValue(r.Near, near.crit), pValue(r.Far, far.crit)); r.Far.Value > 0 && !math.IsNaN(p) {
+				r.P = p // both must be shown
 			}
 			all = append(all, r)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Reversal) int {
-		switch {
-		case a.P < b.P:
-			return -1
-		case a.P > b.P:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b Reversal) int { return compareFloats(a.P, b.P) })
 	worst := 0.0
 	for i := range all { // Holm's step-down
 		worst = max(worst, min(1, all[i].P*float64(len(all)-i)))
@@ -214,14 +206,4 @@ func reversals(near, far *ranked) []Reversal {
 		}
 	}
 	return all
-}
-
-// pValue is that of the hypothesis that the value is 0, of an interval that was
-// made with a critical value of its own: 0.05 where it ends at 0.
-func pValue(iv Interval) float64 {
-	half := (iv.Hi - iv.Lo) / 2
-	if !iv.OK || half == 0 {
-		return 1
-	}
-	return 2 * distuv.UnitNormal.Survival(distuv.UnitNormal.Quantile(1-(1-Level)/2)*math.Abs(iv.Value)/half)
 }

@@ -125,17 +125,24 @@ func MinLag(k int, blocks []BlockLoss) int {
 // ⌈(k−1)/(symbols a block)⌉ for losses k steps ahead, whose terms overlap; 0
 // for the next symbol.
 func HAC(bits, n []float64, minLag int) Interval {
+	iv, _ := hac(bits, n, minLag)
+	return iv
+}
+
+// hac also returns the critical value, half the interval over the standard
+// error.
+func hac(bits, n []float64, minLag int) (iv Interval, critical float64) {
 	v, e, ok := residuals(bits, n)
 	if !ok {
-		return unavailable(v)
+		return unavailable(v), math.NaN()
 	}
 	m := float64(len(e))
 	lag := float64(minLag)
 	lag = max(lag, math.Ceil(4*math.Pow(m/100, 2.0/9)), math.Ceil(1.3*math.Sqrt(m)))
 	lag = min(lag, m-1)
 	se := math.Sqrt(longRunVariance(e, int(lag)) / m)
-	half := fixedB((lag+1)/m) * se
-	return Interval{v, v - half, v + half, true}
+	critical = fixedB((lag + 1) / m)
+	return Interval{v, v - critical*se, v + critical*se, true}, critical
 }
 
 func unavailable(v float64) Interval { return Interval{v, math.NaN(), math.NaN(), false} }

@@ -119,15 +119,72 @@ func printLeaderboard(_ context.Context, w io.Writer, s *results.Store, f result
 		return cmp.Or(cmp.Compare(a.experiment, b.experiment), cmp.Compare(first(a), first(b)))
 	})
 	for _, k := range order {
-		printGroup(w, k, byGroup[k])
+		together, err := toldApart(s, k, byGroup[k])
+		if err != nil {
+			return 0, err
+		}
+		printGroup(w, k, byGroup[k], together)
 		printHorizons(w, farOf[k])
 	}
 	return len(rows), nil
 }
 
-func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
+// mostCompared is how many predictors of a corpus are compared two by two.
+const mostCompared = 60
+
+// toldApart numbers the predictors that are done, best first, by what has been
+// told apart (results.Groups); those without block losses, and all where they
+// are too many, have none.
+func toldApart(s *results.Store, k group, rows []results.LeaderboardRow) (map[string]int, error) {
+	f := results.Filter{Experiment: k.experiment, Corpus: k.corpus, Mode: k.mode}
+	names := map[string]bool{}
+	for _, r := range rows {
+		if r.State == results.Done && !r.Coder {
+			names[r.Predictor] = true
+		}
+	}
+	if len(names) < 2 || len(names) > mostCompared {
+		return nil, nil
+	}
+	series, err := s.BlockLosses(f, "log_loss", 1)
+	if err != nil {
+		return nil, storeError{err}
+	}
+	losses := map[string]results.Contender{}
+	for _, x := range series {
+		if names[x.Predictor] {
+			losses[x.Predictor] = results.Contender{x.Blocks}
+		}
+	}
+	var order []string
+	var list []results.Contender
+	for _, r := range rows { // best first
+		if l := losses[r.Predictor]; l != nil && r.State == results.Done {
+			order, list = append(order, r.Predictor), append(list, l)
+		}
+	}
+	pairs, err := results.Compare(list, 1, results.ByHAC, results.Bootstrap{})
+	if err != nil {
+		return nil, storeError{fmt.Errorf("%s on %s: %w", k.experiment, k.corpus, err)}
+	}
+	if !slices.ContainsFunc(pairs, func(c results.Comparison) bool { return !math.IsNaN(c.P) }) {
+		return nil, nil // too few blocks for any test
+	}
+	out := map[string]int{}
+	for i, g := range results.Groups(len(list), pairs) {
+		out[order[i]] = g
+	}
+	return out, nil
+}
+
+// printGroup prints one table. together says which predictors have not been told
+// apart.
+func printGroup(w io.Writer, k group, rows []results.LeaderboardRow, together map[string]int) {
 	t := table{head: []string{"", "predictor", "bits/byte", "95% interval", "perplexity", "top-1", "train", "evaluate", "symbols/s", "model", "peak memory"}}
 	known := slices.ContainsFunc(rows, func(r results.LeaderboardRow) bool { return !math.IsNaN(r.Regret) })
+	if together != nil {
+		t.head = slices.Insert(t.head, 4, "group")
+	}
 	if known {
 		t.head = slices.Insert(t.head, 4, "regret", "95% interval")
 	}
@@ -158,6 +215,13 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 		}
 		line := []string{strconv.Itoa(place), name, fixed(bits, 4) + mark, interval, fixed(r.Perplexity, 3), percent(r.Top1), train, score,
 			fixed(r.SymbolsPerSecond, 0), model, formatBytes(r.PeakRSS)}
+		if together != nil {
+			letter := ""
+			if g := together[r.Predictor]; g > 0 {
+				letter = groupLetter(g)
+			}
+			line = slices.Insert(line, 4, letter)
+		}
 		if known {
 			line = slices.Insert(line, 4, fixed(r.Regret, 4), between(r.RegretLo, r.RegretHi))
 		}
@@ -174,6 +238,9 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 	if place > 0 {
 		t.print(w, "  ")
 	}
+	if together != nil {
+		fmt.Fprintln(w, "  group: none of a letter is shown to differ from the first of it (paired, Holm); `horizon compare` has the differences")
+	}
 	if known {
 		fmt.Fprintln(w, "  regret: bits a symbol above the exact Bayes filter on the same symbols, by paired differences")
 	}
@@ -186,6 +253,14 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow) {
 	if missing > 0 {
 		fmt.Fprintf(w, "  not done: %d; `horizon query missing` says why\n", missing)
 	}
+}
+
+// groupLetter is a, b, … z, aa, ….
+func groupLetter(g int) string {
+	if g > 26 {
+		return groupLetter((g-1)/26) + groupLetter((g-1)%26+1)
+	}
+	return string(rune('a' + g - 1))
 }
 
 // between writes an interval, with a sign that cannot be read as a minus.
