@@ -18,6 +18,9 @@ func (p *Transformer) SetBudget(b predictors.Budget) error {
 	if err := predictors.FixedBytes("a transformer of this shape", p.Bytes(), b); err != nil {
 		return err
 	}
+	if p.prompt > 0 && p.cfg.PromptBeam > 0 && (b.TrainSeconds > 0 || b.TrainOps > 0) {
+		return &predictors.BudgetError{Err: fmt.Errorf("prompt_beam = %d: a search for a prompt of symbols takes what it takes", p.cfg.PromptBeam)}
+	}
 	p.budget = b
 	return nil
 }

@@ -36,6 +36,7 @@ type Config struct {
 	PromptShare float64 `toml:"prompt_share"` // share of the training part, its last, for them and not for the model; 0 gives both all of it
 	PromptSteps int     `toml:"prompt_steps"` // optimizer steps
 	PromptRate  float64 `toml:"prompt_rate"`  // learning rate at the end of their warm-up
+	PromptBeam  int     `toml:"prompt_beam"`  // prefixes kept in a search for the best prompt of symbols, to compare with; 0 for no search
 
 	// Scoring: a full window hands its last Window−Stride symbols, the
 	// minimum context, on to the next.
@@ -172,6 +173,8 @@ func (c *Config) checkPrompt() error {
 		return fmt.Errorf("transformer: prompt_share = %v, want ≥ 0 and < 1", c.PromptShare)
 	case c.PromptSteps < 1 || c.PromptSteps > 1<<30:
 		return fmt.Errorf("transformer: prompt_steps = %d, want 1 to %d", c.PromptSteps, 1<<30)
+	case c.PromptBeam < 0 || c.PromptBeam > maxSize:
+		return fmt.Errorf("transformer: prompt_beam = %d, want 0 to %d", c.PromptBeam, maxSize)
 	case !(c.PromptRate > 0 && c.PromptRate <= 1):
 		return fmt.Errorf("transformer: prompt_rate = %v, want > 0 and ≤ 1", c.PromptRate)
 	case c.Values == "one-hot":

@@ -213,6 +213,7 @@ type model struct {
 	scored   *weights  // what predictions use: w, unless its products are cut (rank.go)
 	chosen   choice
 	prompted prompted
+	found    []int32 // symbols found by a search for a prompt
 }
 
 // A choice says what training kept.

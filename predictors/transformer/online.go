@@ -76,7 +76,7 @@ func (o *online) push(x predictors.Symbol) {
 
 // fill makes the batch: the newest window, then windows from anywhere.
 func (o *online) fill() {
-	draw := newSampler(o.documents(), o.cfg.trainWindow()-o.led(), rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
+	draw := newSampler(o.documents(), o.cfg.trainWindow()-o.led, rand.NewPCG(o.seed, streamOnline+uint64(o.step)<<8))
 	newest := draw.docs[len(draw.docs)-1]
 	at := max(0, len(newest)-draw.w)
 	o.batch[0] = window{xs: newest[at:], at: at}

@@ -1,6 +1,7 @@
 package transformer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -22,7 +23,8 @@ import (
 // We put P behind the start symbol, where the first symbols of a text stand, with
 // the positions they would have. So P_i = E[y_i] is the model that has read the
 // words y_1 … y_p, and of the rounded prompt, each vector replaced by the nearest
-// embedding, one can ask what it is worth (programme E3). Every window begins with
+// embedding, one can ask what it is worth, and what the best symbols are that a
+// beam search finds (programme E3). Every window begins with
 // P and has that many fewer places for symbols. A segment embedding counts P to
 // the beginning.
 //
@@ -57,6 +59,7 @@ func (d dims) segmentRow(w *weights, t, opening int) []float32 {
 type prompted struct {
 	Without float64 // of the frozen model without a prompt
 	Rounded float64 // with the symbols nearest to the prompt's vectors
+	Best    float64 // with the best symbols that a beam search found
 }
 
 // fitPrompted trains the model, then the prompt. A budget is shared out as the
@@ -92,8 +95,10 @@ func (p *Transformer) fitPrompted(ctx context.Context, d predictors.Data, report
 		return err
 	}
 	t.team = nil // it went with the training: see atOnce
-	p.prompted.Rounded = t.roundedBits()
-	return nil
+	soft := slices.Clone(t.params[t.low:t.high])
+	defer copy(t.params[t.low:t.high], soft)
+	p.prompted.Rounded = t.bitsAfter(t.nearest())
+	return p.search(ctx, t, own.Train, report)
 }
 
 // divide cuts the last share of the symbols off the documents.
@@ -127,19 +132,15 @@ func (m *model) vector(i int) []float32 { return m.w.tok[(m.A+1+i)*m.C:][:m.C] }
 
 // turnToPrompt has t train the prompt, on other data.
 func (t *trainer) turnToPrompt(d predictors.Data) {
-	t.prompts = true
+	t.prompts, t.led = true, t.prompt
 	t.low, t.high = (t.A+1)*t.C, (t.A+1+t.prompt)*t.C
 	t.draw = newSampler(d.Train, t.cfg.trainWindow()-t.prompt, rand.NewPCG(t.seed, streamPrompt<<8))
-	t.valid = t.validWindows(d.Valid, t.prompt)
-	t.losses = make([]float64, len(t.valid))
+	t.lookAt(t.validWindows(d.Valid, t.prompt))
 }
 
-// led is how many vectors of a prompt are in front of t's windows.
-func (t *trainer) led() int {
-	if t.prompts {
-		return t.prompt
-	}
-	return 0
+// lookAt has validBits look at other windows.
+func (t *trainer) lookAt(windows []window) {
+	t.valid, t.losses = windows, make([]float64, len(windows))
 }
 
 // curve is the name of a training curve.
@@ -150,14 +151,71 @@ func (t *trainer) curve(metric string) string {
 	return metric
 }
 
-// roundedBits is the validation loss with the nearest symbols for the prompt.
-func (t *trainer) roundedBits() float64 {
-	soft := slices.Clone(t.params[t.low:t.high])
-	for i, y := range t.nearest() {
+// bitsAfter is the loss of t's validation windows behind symbols in place of the
+// prompt, which they overwrite.
+func (t *trainer) bitsAfter(symbols []int) float64 {
+	for i, y := range symbols {
 		copy(t.vector(i), t.w.tok[y*t.C:][:t.C])
 	}
-	defer copy(t.params[t.low:t.high], soft)
+	t.led = len(symbols)
 	return t.validBits()
+}
+
+// search finds the best prompt of symbols by beam search, if it is to: of all
+// prefixes one symbol longer than those kept, the prompt_beam best by the loss on
+// a sample of the text of the prompt are kept.
+func (p *Transformer) search(ctx context.Context, t *trainer, docs [][]predictors.Symbol, report func(predictors.Progress)) error {
+	if p.found = nil; p.cfg.PromptBeam == 0 {
+		return nil
+	}
+	validation := t.valid
+	t.lookAt(t.validWindows(docs, t.prompt))
+	kept, seen := []prefix{{}}, symbolsOf(docs, t.A)
+	for range t.prompt {
+		var longer []prefix
+		for _, k := range kept {
+			for _, y := range seen {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				symbols := append(slices.Clip(k.symbols), y)
+				longer = append(longer, prefix{symbols, t.bitsAfter(symbols)})
+				t.work += t.lookOps()
+				report(t.point("", 0))
+			}
+		}
+		slices.SortStableFunc(longer, func(a, b prefix) int { return cmp.Compare(a.bits, b.bits) })
+		kept = longer[:min(p.cfg.PromptBeam, len(longer))]
+	}
+	p.work = t.work
+	t.lookAt(validation)
+	p.prompted.Best = t.bitsAfter(kept[0].symbols)
+	for _, y := range kept[0].symbols {
+		p.found = append(p.found, int32(y))
+	}
+	return nil
+}
+
+// A prefix is a prompt of symbols and the loss behind it.
+type prefix struct {
+	symbols []int
+	bits    float64
+}
+
+// symbolsOf are those that occur in docs, in order.
+func symbolsOf(docs [][]predictors.Symbol, A int) (seen []int) {
+	occurs := make([]bool, A)
+	for _, doc := range docs {
+		for _, x := range doc {
+			occurs[x] = true
+		}
+	}
+	for y, yes := range occurs {
+		if yes {
+			seen = append(seen, y)
+		}
+	}
+	return seen
 }
 
 // nearest is the symbol whose embedding is nearest to each vector of the prompt,
@@ -179,13 +237,20 @@ func (m *model) nearest() (symbols []int) {
 }
 
 // describePrompt tells the losses on the validation sample without the prompt
-// (unprompted_valid_bits) and with the symbols nearest to it (rounded_valid_bits),
-// and which symbols those are (prompt_1, …).
+// (unprompted_valid_bits), with the symbols nearest to it (rounded_valid_bits) and
+// with those found by search (searched_valid_bits), and which symbols those are
+// (prompt_1, …, searched_1, …).
 func (p *Transformer) describePrompt(out map[string]float64) {
 	if p.prompted.Without > 0 {
 		out["unprompted_valid_bits"], out["rounded_valid_bits"] = p.prompted.Without, p.prompted.Rounded
 	}
 	for i, y := range p.nearest() {
 		out[fmt.Sprintf("prompt_%d", i+1)] = float64(y)
+	}
+	if len(p.found) > 0 {
+		out["searched_valid_bits"] = p.prompted.Best
+	}
+	for i, y := range p.found {
+		out[fmt.Sprintf("searched_%d", i+1)] = float64(y)
 	}
 }

@@ -59,7 +59,7 @@ func TestSoftPrompt(t *testing.T) {
 	d := predictors.Data{Train: append(slices.Clone(both), own...), Valid: registers(200, true, rng)}
 	c := small()
 	c.Window, c.Stride, c.Steps, c.LearningRate, c.ValidEvery = 8, 4, 200, 5e-3, 200
-	c.Prompt, c.PromptShare, c.PromptSteps = 3, 0.1, 100
+	c.Prompt, c.PromptShare, c.PromptSteps, c.PromptBeam = 3, 0.1, 100, 2
 	p := newTransformer(newModel(*c, 4), 1)
 	p.initialize(1)
 	curves := map[string]int{}
@@ -82,7 +82,7 @@ func TestSoftPrompt(t *testing.T) {
 	for _, v := range []struct {
 		what      string
 		low, high float64
-	}{{"unprompted_valid_bits", 1.22, 1.32}, {"valid_bits", 0.99, 1.03}, {"rounded_valid_bits", 0.99, 1.05}, {"prompt_1", 0, 3}} {
+	}{{"unprompted_valid_bits", 1.22, 1.32}, {"valid_bits", 0.99, 1.03}, {"rounded_valid_bits", 0.99, 1.05}, {"prompt_1", 0, 3}, {"searched_valid_bits", 0.99, 1.03}, {"searched_1", 0, 3}} {
 		if !(got[v.what] >= v.low && got[v.what] <= v.high) {
 			t.Errorf("%s = %v, want %v to %v", v.what, got[v.what], v.low, v.high)
 		}
@@ -185,7 +185,9 @@ func TestSegmentInTraining(t *testing.T) {
 		doc[i] = predictors.Symbol(i)
 	}
 	for _, prompts := range []bool{false, true} {
-		tr.prompts = prompts
+		if prompts {
+			tr.turnToPrompt(predictors.Data{})
+		}
 		for at := range 30 {
 			s := &tr.shards[0]
 			s.clear()
@@ -229,6 +231,41 @@ func TestPromptResumes(t *testing.T) {
 		}
 		if cancel(); looks < len(curve)-2 && err == nil {
 			t.Errorf("was not broken off behind point %d of the curve", looks+1)
+		}
+	}
+}
+
+// TestBeamSearch: a beam as wide as there are prefixes finds the best prompt of
+// two symbols, and one of width one the best second behind the best first.
+func TestBeamSearch(t *testing.T) {
+	const A = 4
+	docs := registers(30, true, rand.New(rand.NewPCG(75, 1)))
+	for _, width := range []int{1, A} {
+		c := small()
+		c.Window, c.Stride, c.Prompt, c.PromptBeam = 8, 4, 2, width
+		p := newTransformer(randomModel(*c, A, rand.New(rand.NewPCG(75, 2))), 1)
+		tr := newTrainer(p.model, 1, predictors.Data{})
+		tr.team.close()
+		tr.team = nil
+		tr.turnToPrompt(predictors.Data{Valid: docs})
+		loss := func(symbols ...int) float64 { return tr.bitsAfter(symbols) }
+		want, least := []int32{0, 0}, math.Inf(1)
+		first, alone := 2, loss(2)
+		if loss(3) < alone {
+			first = 3
+		}
+		for _, a := range []int{2, 3} { // the symbols of the text
+			for _, b := range []int{2, 3} {
+				if l := loss(a, b); l < least && (width > 1 || a == first) {
+					want, least = []int32{int32(a), int32(b)}, l
+				}
+			}
+		}
+		if err := p.search(context.Background(), tr, docs, func(predictors.Progress) {}); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(p.found, want) || p.prompted.Best != least {
+			t.Errorf("beam of %d: found %v at %v bits, want %v at %v", width, p.found, p.prompted.Best, want, least)
 		}
 	}
 }

@@ -26,7 +26,7 @@ func (p *Transformer) ReadFrom(r io.Reader) (int64, error) {
 		return n, err
 	}
 	p.adopt(fresh.params)
-	p.chosen, p.prompted, p.online = fresh.chosen, fresh.prompted, fresh.online
+	p.chosen, p.prompted, p.found, p.online = fresh.chosen, fresh.prompted, fresh.found, fresh.online
 	if p.online != nil {
 		p.online.model = p.model
 	}
@@ -50,6 +50,8 @@ func (p *Transformer) fields(a *predictors.Archive) {
 	if p.prompt > 0 {
 		predictors.Value(a, &p.prompted.Without)
 		predictors.Value(a, &p.prompted.Rounded)
+		predictors.Value(a, &p.prompted.Best)
+		predictors.Slice(a, &p.found)
 	}
 	learns := byte(0)
 	if p.online != nil {

@@ -98,7 +98,8 @@ type trainer struct {
 	checkpoint predictors.Checkpoint // nil if there is none
 
 	low, high int  // which of the parameters are trained
-	prompts   bool // they are those of the prompt, which is in front of every window
+	prompts   bool // they are those of the prompt
+	led       int  // how many of its vectors are in front of every window
 
 	step   int
 	micro  int        // which of its batches is differentiated
@@ -172,7 +173,7 @@ func (t *trainer) run(ctx context.Context, report func(predictors.Progress)) err
 		if nats := t.advance(); math.IsNaN(nats) || math.IsInf(nats, 0) {
 			return fmt.Errorf("transformer: loss at step %d = %v, want a number (learning_rate = %v may be too high)", t.step, nats, t.cfg.LearningRate)
 		}
-		t.work += t.stepOps(int(t.seen-before) + t.led()*len(t.batch))
+		t.work += t.stepOps(int(t.seen-before) + t.led*len(t.batch))
 		report(t.point("", 0))
 		if t.step%t.cfg.ValidEvery == 0 || t.step >= t.cfg.Steps || t.spent() {
 			t.look(report)
@@ -290,9 +291,9 @@ func (s *shard) clear() { s.segs, s.ids, s.next = s.segs[:0], s.ids[:0], s.next[
 // push appends a window to a shard: the start symbol, the prompt if it is
 // trained and the symbols but the last are the inputs, the symbols the targets.
 func (t *trainer) push(s *shard, w window) {
-	led, in := t.led(), int32(t.A)
-	s.segs = append(s.segs, segment{len(s.ids), led + len(w.xs), t.opening(led, w.at)})
-	for range led {
+	in := int32(t.A)
+	s.segs = append(s.segs, segment{len(s.ids), t.led + len(w.xs), t.opening(t.led, w.at)})
+	for range t.led {
 		s.ids, s.next = append(s.ids, in), append(s.next, -1)
 		in++
 	}
@@ -445,7 +446,7 @@ func (t *trainer) validate(i int, _ float32) {
 		t.forward(t.w, s.acts, s.segs, s.ids)
 		for j, g := range s.segs {
 			rows := s.next[g.row : g.row+g.n]
-			t.losses[from+j] = crossEntropy(s.acts.logits[g.row*t.A:], rows, t.A, t.led()+t.valid[from+j].skip, 0)
+			t.losses[from+j] = crossEntropy(s.acts.logits[g.row*t.A:], rows, t.A, t.led+t.valid[from+j].skip, 0)
 		}
 		from = upto
 	}

@@ -459,6 +459,7 @@ func TestConfigErrors(t *testing.T) {
 		{func(c *Config) { c.Prompt = 9 }, "transformer: stride = 8, want 1 to 7"},
 		{func(c *Config) { c.Prompt, c.PromptShare = 1, 1 }, "transformer: prompt_share = 1, want ≥ 0 and < 1"},
 		{func(c *Config) { c.Prompt, c.PromptSteps = 1, 0 }, "transformer: prompt_steps = 0, want 1 to 1073741824"},
+		{func(c *Config) { c.Prompt, c.PromptBeam = 1, -1 }, "transformer: prompt_beam = -1, want 0 to 1048576"},
 		{func(c *Config) { c.Prompt, c.PromptRate = 1, math.Inf(1) }, "transformer: prompt_rate = +Inf, want > 0 and ≤ 1"},
 		{func(c *Config) { c.Prompt, c.Values = 1, "one-hot" },
 			`transformer: prompt = 1 with values = "one-hot": its vectors are no symbols that could come next`},
