@@ -34,6 +34,7 @@ func benchmark(b *testing.B, c *Config) {
 		for l := range q.params.beta {
 			q.params.beta[l] = float32(math.Log(8.7) + float64(l)*math.Log(0.64))
 		}
+		q.found = found{}
 		q.take(predictors.Data{Train: [][]symbol{test}})
 	}
 	at := 0
@@ -51,12 +52,17 @@ func benchmark(b *testing.B, c *Config) {
 func BenchmarkFull(b *testing.B) { benchmark(b, Default().(*Config)) }
 func BenchmarkBruteForce(b *testing.B) {
 	c := Default().(*Config)
-	c.Form, c.Candidates = "free", 0
+	c.Form, c.Tolerance = "free", 0
 	benchmark(b, c)
 }
 func BenchmarkCells(b *testing.B) {
 	c := Default().(*Config)
-	c.Form, c.Candidates, c.Tolerance = "free", 0, 1e-6
+	c.Form = "free"
+	benchmark(b, c)
+}
+func BenchmarkCandidates(b *testing.B) {
+	c := Default().(*Config)
+	c.Form, c.Candidates = "free", 256
 	benchmark(b, c)
 }
 func BenchmarkWindowHead(b *testing.B) {

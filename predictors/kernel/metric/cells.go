@@ -14,9 +14,9 @@ import (
 //	F_l = Π_{j>l} Σ_x f(x) e^{u[j,x]},   f the frequency of symbols
 //
 // while what followed them is known exactly. On tinyshakespeare a tolerance of
-// 1e-6 takes a tenth of the time and changes the bits of a symbol by 0.0003 on
-// average, up or down, if the kernel falls fast enough with the lag; of the flat
-// one so much weight is far that it saves nothing. With tolerance = 0 all is exact.
+// 1e-6 takes a fifth of the time and changes a symbol's bits by 0.0003 on average,
+// up or down, if the kernel falls with the lag as text has it fall; of a flat one
+// so much of the weight is far that it saves nothing.
 type cells struct{ levels []cellLevel }
 
 // A cellLevel is the endings of one length, in order: those that have the same

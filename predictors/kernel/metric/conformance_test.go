@@ -14,7 +14,10 @@ import (
 func TestConformance(t *testing.T) {
 	for name, change := range map[string]func(*metric.Config){
 		"window, low-rank, gaussian": func(c *metric.Config) { c.Memory, c.Kernel = "window", "gaussian" },
-		"corpus, full":               func(c *metric.Config) { c.Form, c.Lags, c.Steps = "full", 1, 8 },
+		"corpus, flat, all":          func(c *metric.Config) { c.Form, c.Lags, c.Steps, c.Candidates = "flat", 1, 8, 0 },
+		"corpus, full, nearly all": func(c *metric.Config) {
+			c.Form, c.Lags, c.Steps, c.Candidates, c.Tolerance = "full", 1, 8, 0, 1e-4
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := func() predictors.Config {

@@ -15,9 +15,9 @@ import (
 // The corpus memory: the positions smoothed over are those of the training
 // text. Contexts lie in the order of their last symbol, then the one before and
 // so on, so that those that end alike are neighbours. With candidates = 0 all of
-// them are looked at, those that end alike together (tree.go): the estimate is
-// exact, 10⁶ characters of text take some 3 ms a prediction, and a training symbol
-// up to 8m+12 bytes.
+// them are looked at, those that end alike together: exactly with tolerance = 0
+// (tree.go, 2.3 ms a prediction from 10⁶ characters, and up to 8m+12 bytes each),
+// or nearly (cells.go, 0.5 ms and up to 22m bytes).
 //
 // Otherwise a prediction takes those that share with it the longest ending that
 // at least `candidates` of them do, and a sample stands for the others; the share
@@ -26,6 +26,9 @@ import (
 // and 2m+2 bytes a training symbol. Symbols that few of the candidates have are
 // then left to the sample and cost much: on tinyshakespeare 256 candidates lose
 // 0.16 bit, 4,096 lose 0.005.
+//
+// What is learned while predicting is looked at one by one until there is an
+// eighth of it, and sorted in then.
 
 // A Corpus is a place in a sequence.
 type Corpus struct {
@@ -62,7 +65,7 @@ type found struct {
 func newCorpus(kind string, s shape, candidates int, tolerance float64, folds, order int, t Training, env predictors.Env) *Corpus {
 	m := &corpusModel{model: newModel(kind, s, order, t, env), candidates: candidates, tolerance: tolerance, folds: folds}
 	m.params.initialize(env.Seed, 1, startNull)
-	m.contexts, m.tail = newContexts(s.M), newContexts(s.M)
+	m.forget()
 	return &Corpus{corpusModel: m, place: newPlace(kind, m, s, 0)}
 }
 
@@ -208,7 +211,7 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	}
 	p.start(d.Train, 1, startNull)
 	p.prior, p.found = newPrior(d.Train, p.shape.A, p.order), found{}
-	p.contexts, p.tail, p.tree, p.cells = newContexts(p.shape.M), newContexts(p.shape.M), nil, nil
+	p.forget()
 	p.Reset()
 	keep, err := p.affordable(d.Symbols())
 	if err != nil || d.Symbols() == 0 {
@@ -232,6 +235,12 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 	p.take(d)
 	p.Reset()
 	return ctx.Err()
+}
+
+// forget leaves the memory empty.
+func (m *corpusModel) forget() {
+	m.contexts, m.tail = newContexts(m.shape.M), newContexts(m.shape.M)
+	m.grow()
 }
 
 // grow groups the contexts if all are looked at. Where keys have lengths, which

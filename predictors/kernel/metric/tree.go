@@ -64,6 +64,7 @@ func (p *pairs) build(leaf []uint32, next []symbol, a int) {
 // [M·S]. The two buffers are scratch and kept.
 func (t *tree) scores(buffers *[2][]float32, u []float32, S int) []float32 {
 	above := append(buffers[1][:0], 0)
+	buffers[1] = above
 	for l, v := range t.levels {
 		s := slices.Grow(buffers[l%2][:0], len(v.symbol))[:len(v.symbol)]
 		row := u[l*S : (l+1)*S]
