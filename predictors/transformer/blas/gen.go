@@ -85,6 +85,7 @@ type gen struct {
 	isa
 	out, tables *bytes.Buffer
 	seen        map[string]bool
+	held        map[string]string // constants that registers hold, in this routine
 }
 
 // p prints one instruction or label.
@@ -110,6 +111,7 @@ func (g *gen) bytes() int { return 4 * g.lanes }
 func (g *gen) maskReg() string { return g.r(g.regs - 1) }
 
 func (g *gen) text(name, doc string, args int) {
+	g.held = map[string]string{}
 	fmt.Fprintf(g.out, "\n// func %s%s%s\nTEXT ·%s%s(SB), NOSPLIT, $0-%d\n", name, g.suffix, doc, name, g.suffix, args)
 }
 
@@ -183,8 +185,12 @@ func (g *gen) maskTable() {
 	fmt.Fprintln(g.tables, "GLOBL ·tailMask(SB), RODATA|NOPTR, $512")
 }
 
-// word is a memory operand holding bits in every lane.
+// word is an operand holding bits in every lane: memory, or a register that was
+// given them.
 func (g *gen) word(name string, bits uint32) string {
+	if r, ok := g.held[name]; ok {
+		return r
+	}
 	if !g.seen[name] {
 		g.seen[name] = true
 		fmt.Fprintln(g.tables)
@@ -516,14 +522,44 @@ func (g *gen) args(names ...string) {
 	}
 }
 
+// hold loads a constant into a register above those that 8 lanes have; of 8
+// lanes it stays in memory.
+func (g *gen) hold(name string, v float64) {
+	if g.wide() {
+		r := g.r(16 + len(g.held))
+		g.p("VMOVUPS %s, %s", g.float(name, v), r)
+		g.held[name] = r
+	}
+}
+
 // clamp bounds register x, with a NaN left as it is: VMINPS and VMAXPS return
 // their second source when either is a NaN, so that must be x.
 func (g *gen) clamp(x, tmp int, lo, hi string) {
-	g.p("VMOVUPS %s, %s", hi, g.r(tmp))
-	g.p("VMINPS %s, %s, %s", g.r(x), g.r(tmp), g.r(x))
-	g.p("VMOVUPS %s, %s", lo, g.r(tmp))
-	g.p("VMAXPS %s, %s, %s", g.r(x), g.r(tmp), g.r(x))
+	for _, bound := range [][2]string{{"VMINPS", hi}, {"VMAXPS", lo}} {
+		if !strings.HasPrefix(bound[1], g.reg) {
+			g.p("VMOVUPS %s, %s", bound[1], g.r(tmp))
+			bound[1] = g.r(tmp)
+		}
+		g.p("%s %s, %s, %s", bound[0], g.r(x), bound[1], g.r(x))
+	}
 }
+
+// holdExp holds what expBody reads: otherwise half its time goes into loads.
+func (g *gen) holdExp() {
+	for _, c := range []struct {
+		name string
+		v    float64
+	}{
+		{"expMin", -104}, {"expMax", 89}, {"magic", 3 << 22}, {"log2e", math.Log2E},
+		{"ln2hi", ln2hi}, {"ln2lo", math.Ln2 - ln2hi}, {"inverse5040", 1. / 5040}, {"inverse720", 1. / 720},
+		{"inverse120", 1. / 120}, {"inverse24", 1. / 24}, {"inverse6", 1. / 6}, {"inverse2", 0.5}, {"inverse1", 1},
+	} {
+		g.hold(c.name, c.v)
+	}
+}
+
+// ln2hi is the first bits of ln 2, so few that n times them is exact.
+const ln2hi = 0.693359375
 
 // expBody replaces register 0 by its exponential, using 1, 2 and 3:
 //
@@ -531,21 +567,26 @@ func (g *gen) clamp(x, tmp int, lo, hi string) {
 //	exp x = 2^⌊n/2⌋ · 2^(n-⌊n/2⌋) · Σ_{i≤7} r^i/i!
 //
 // |r| ≤ ln(2)/2, so the series is cut at 5e-9. Scaling in two halves rounds once
-// even where the result is subnormal. Beyond the bounds it is 0 or +Inf anyway.
+// even where the result is subnormal, and so does AVX-512's instruction for it.
+// Beyond the bounds it is 0 or +Inf anyway.
 func (g *gen) expBody() {
 	x, t, p, h := g.r(0), g.r(1), g.r(2), g.r(3)
 	magic := g.float("magic", 3<<22) // adding it rounds to an integer, in the low bits
 	g.clamp(0, 1, g.float("expMin", -104), g.float("expMax", 89))
 	g.p("VMOVUPS %s, %s", magic, t)
 	g.p("VFMADD231PS %s, %s, %s", g.float("log2e", math.Log2E), x, t)
-	g.p("VSUBPS %s, %s, %s", magic, t, p)
-	g.p("VFNMADD231PS %s, %s, %s", g.float("ln2hi", 0.693359375), p, x)
-	g.p("VFNMADD231PS %s, %s, %s", g.float("ln2lo", math.Ln2-0.693359375), p, x)
-	g.p("VPSUBD %s, %s, %s", magic, t, t)
+	g.p("VSUBPS %s, %s, %s", magic, t, h)
+	g.p("VFNMADD231PS %s, %s, %s", g.float("ln2hi", ln2hi), h, x)
+	g.p("VFNMADD231PS %s, %s, %s", g.float("ln2lo", math.Ln2-ln2hi), h, x)
 	g.p("VMOVUPS %s, %s", g.float("inverse5040", 1./5040), p)
 	for _, f := range []int{720, 120, 24, 6, 2, 1, 1} {
 		g.p("VFMADD213PS %s, %s, %s", g.float(fmt.Sprintf("inverse%d", f), 1/float64(f)), x, p)
 	}
+	if g.wide() {
+		g.p("VSCALEFPS %s, %s, %s", h, p, x)
+		return
+	}
+	g.p("VPSUBD %s, %s, %s", magic, t, t)
 	g.p("VPSRAD $1, %s, %s", t, h)
 	g.p("VPSUBD %s, %s, %s", h, t, t)
 	for _, n := range []string{h, t} {
@@ -560,6 +601,7 @@ func (g *gen) exp() {
 	g.text("exp", "(n int, dst, src *float32, shift float32)", 28)
 	g.args("n:CX", "dst:DI", "src:SI")
 	g.p("VBROADCASTSS shift+24(FP), %s", g.r(4))
+	g.holdExp()
 	g.each([]string{"DI", "SI"}, func(masked bool) {
 		g.load("(SI)", g.r(0), masked)
 		g.p("VSUBPS %s, %s, %s", g.r(4), g.r(0), g.r(0))
@@ -583,9 +625,18 @@ func (g *gen) geluExp(masked bool) {
 	g.expBody()
 }
 
+// holdGelu holds what geluExp reads but for one constant.
+func (g *gen) holdGelu() {
+	g.holdExp()
+	g.hold("geluMin", -30)
+	g.hold("geluMax", 30)
+	g.hold("geluLinear", -2*math.Sqrt(2/math.Pi))
+}
+
 func (g *gen) gelu() {
 	g.text("gelu", "(n int, dst, x *float32)", 24)
 	g.args("n:CX", "dst:DI", "x:SI")
+	g.holdGelu()
 	g.each([]string{"DI", "SI"}, func(masked bool) {
 		g.geluExp(masked)
 		g.p("VADDPS %s, %s, %s", g.float("inverse1", 1), g.r(0), g.r(0))
@@ -600,6 +651,7 @@ func (g *gen) geluGrad() {
 	k := 2 * math.Sqrt(2/math.Pi)
 	g.text("geluGrad", "(n int, dx, dy, x *float32)", 32)
 	g.args("n:CX", "dx:DI", "dy:DX", "x:SI")
+	g.holdGelu()
 	one := g.float("inverse1", 1)
 	g.each([]string{"DI", "DX", "SI"}, func(masked bool) {
 		g.geluExp(masked)
@@ -804,6 +856,7 @@ func (g *gen) softmax() {
 	x := g.r(0)
 
 	low := g.float("minusInf", math.Inf(-1))
+	g.holdExp()
 	g.p("VBROADCASTSS scale+16(FP), %s", g.r(scale))
 	for v := range 64 / g.lanes {
 		g.p("VMOVUPS %s, %s", low, g.r(first+v))
@@ -839,6 +892,7 @@ func (g *gen) softmax() {
 		g.merge("VADDPS", x, g.r(acc), masked)
 	})
 	g.fold(first, "VADD")
+	delete(g.held, "inverse1") // a scalar comes from memory
 	g.p("VMOVSS %s, X1", g.float("inverse1", 1))
 	g.p("VDIVSS X0, X1, X0")
 	g.p("VBROADCASTSS X0, %s", g.r(shift))
