@@ -23,14 +23,15 @@ import (
 //	Σ_d |log₂ I_model(d) − log₂ I_corpus(d)|
 //
 // over the d at which the corpus is above its floor, the model's I being taken
-// for the floor where it is below.
+// for the floor where it is below. Its interval is by leaving out each text in
+// turn, the predictor's and the corpus's: errors of the two add in squares.
 type mutualConfig struct {
 	sampleOptions
 	Farthest int `toml:"farthest"` // the longest distance, ≥ 1, less than length
 }
 
 var mutualKind = StudyKind{
-	Name: "mutual-information", Version: 1,
+	Name: "mutual-information", Version: 2,
 	Default: func() StudyConfig { return &mutualConfig{defaultSamples(), 1024} },
 	Scores: []Info{
 		{"mutual_information", "bits", "", "of two symbols d apart in what it writes, noise taken off; horizon is d", false},
@@ -79,8 +80,8 @@ func distances(farthest int) (ds []int) {
 }
 
 func (c *mutualConfig) report(a int, samples, corpus []text) (out []Ranged) {
-	var sum float64
-	var above, n int
+	var n int
+	var far apart
 	samples, corpus, k := compact(a, samples, corpus)
 	for _, d := range distances(c.Farthest) {
 		model, truth := information(k, d, samples), information(k, d, corpus)
@@ -90,14 +91,49 @@ func (c *mutualConfig) report(a int, samples, corpus []text) (out []Ranged) {
 			Between("mutual_information_corpus", d, n, truth.bits, truth.bits-truth.half, truth.bits+truth.half),
 			Exactly("mutual_information_floor", d, n, floor))
 		if truth.bits > floor {
-			above++
-			sum += math.Abs(math.Log2(max(model.bits, floor) / truth.bits))
+			far.add(model, truth, floor)
 		}
 	}
-	if above > 0 {
-		out = append(out, Exactly("mutual_information_distance", 1, above, sum))
+	if far.n > 0 {
+		half := far.half()
+		out = append(out, Between("mutual_information_distance", 1, far.n, far.sum, far.sum-half, far.sum+half))
 	}
 	return out
+}
+
+// apart sums how far logarithms are apart, with all texts and without each.
+type apart struct {
+	n                     int // distances
+	sum                   float64
+	ofSamples, withCorpus []float64 // the sum without text i of either
+}
+
+func (a *apart) add(model, truth informed, floor float64) {
+	a.n++
+	far := func(m, c float64) float64 { return math.Abs(math.Log2(max(m, floor) / max(c, floor))) }
+	a.sum += far(model.bits, truth.bits)
+	if a.ofSamples == nil {
+		a.ofSamples, a.withCorpus = make([]float64, len(model.without)), make([]float64, len(truth.without))
+	}
+	for i, m := range model.without {
+		a.ofSamples[i] += far(m, truth.bits)
+	}
+	for i, c := range truth.without {
+		a.withCorpus[i] += far(model.bits, c)
+	}
+}
+
+// half is half the length of the interval.
+func (a *apart) half() float64 {
+	degrees := min(len(a.ofSamples), len(a.withCorpus)) - 1
+	return studentT(degrees) * math.Hypot(leftOut(a.ofSamples), leftOut(a.withCorpus))
+}
+
+// leftOut is the jackknife's standard error of a statistic from its values
+// without each of n texts, √((n−1)/n Σ (v₋ᵢ − v̄)²).
+func leftOut(v []float64) float64 {
+	n := float64(len(v))
+	return (n - 1) / math.Sqrt(n) * stat.StdDev(v, nil)
 }
 
 // compact numbers the symbols that occur.
@@ -126,7 +162,10 @@ const pairings = 5
 // An informed is I(d) in bits, noise taken off, half the length of its
 // interval, and the noise floor: three times the spread of what independent
 // pairs show.
-type informed struct{ bits, half, floor float64 }
+type informed struct {
+	bits, half, floor float64
+	without           []float64 // I(d) of all texts but each
+}
 
 // information is I(d) of texts over k symbols.
 func information(k, d int, texts []text) informed {
@@ -149,12 +188,10 @@ func information(k, d int, texts []text) informed {
 	var left []float64
 	for _, p := range each {
 		all.join(p, -1)
-		left = append(left, all.information())
+		left = append(left, all.information()-mean)
 		all.join(p, 1)
 	}
-	n := float64(len(texts))
-	se := math.Sqrt((n-1)*(n-1)/n) * stat.StdDev(left, nil)
-	return informed{all.information() - mean, studentT(len(texts)-1) * se, 3 * sd}
+	return informed{all.information() - mean, studentT(len(texts)-1) * leftOut(left), 3 * sd, left}
 }
 
 // pairs counts pairs of symbols, row by row.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -80,8 +81,70 @@ func TestMutualInformation(t *testing.T) {
 	// A predictor without memory writes text without any.
 	flat := &chain{rows: [][]float64{{0.4, 0.6}, {0.4, 0.6}, {0.4, 0.6}}, at: 2}
 	far := measured(t, flat, chainCorpus(70_000), &mutualConfig{sampleOptions{Generations: 32, Length: 2048}, 4})
-	if a, b := far("mutual_information_distance", 1).Value, got("mutual_information_distance", 1).Value; !(a > b+3) {
-		t.Errorf("distance of what has no memory = %v, of the source %v", a, b)
+	if a, b := far("mutual_information_distance", 1), got("mutual_information_distance", 1); !(a.Lo > b.Hi) || !(b.Lo < b.Value) {
+		t.Errorf("distance of what has no memory = %+v, of the source %+v", a, b)
+	}
+}
+
+// TestMutualInformationOfATree: leaves whose last common ancestor is j above
+// them correlate by θ^{2j}, so that I(d) is 1 − h₂((1 + c)/2) with c the mean of
+// that over places, which falls as the power 4 log₂ θ = −1.29 of d at ε = 0.1.
+func TestMutualInformationOfATree(t *testing.T) {
+	const depth, theta = 10, 0.8
+	c := process(t, "broadcast-tree", 1, func(k corpora.Config) {
+		tree := k.(*corpora.BroadcastTree)
+		tree.Flip, tree.Depth = 0.1, depth
+	})
+	exact := func(d int) float64 {
+		corr := 0.0
+		for at := range 1<<depth - d {
+			corr += math.Pow(theta, 2*float64(bits.Len(uint(at^(at+d))))) / float64(1<<depth-d)
+		}
+		return 1 - entropyOf([]float64{(1 + corr) / 2, (1 - corr) / 2})
+	}
+	// Over many draws: right in the mean, and the interval misses one in twenty.
+	const draws = 40
+	at := func(d int) (mean float64) {
+		misses, sum, squares := 0, 0.0, 0.0
+		for r := range uint64(draws) {
+			var trees []text
+			for i := range uint64(24) {
+				trees = append(trees, c.Process.Generate(1<<depth, newRand(1000*r+i)))
+			}
+			v := information(2, d, trees)
+			sum, squares = sum+v.bits, squares+v.bits*v.bits
+			if math.Abs(v.bits-exact(d)) > v.half {
+				misses++
+			}
+		}
+		mean = sum / draws
+		se := math.Sqrt((squares/draws - mean*mean) / draws)
+		if math.Abs(mean-exact(d)) > 3.5*se || misses > 7 {
+			t.Errorf("at %d: %.5f ± %.5f in the mean, %d misses of %d, want %.5f", d, mean, se, misses, draws, exact(d))
+		}
+		return mean
+	}
+	near, far := at(1), at(8)
+	if got, want := math.Log2(far/near)/3, math.Log2(exact(8)/exact(1))/3; math.Abs(got-want) > 0.05 {
+		t.Errorf("it falls as d^%.3f from 1 to 8, want %.3f", got, want)
+	}
+	if power := math.Log2(exact(256)/exact(32)) / 3; math.Abs(power-4*math.Log2(theta)) > 0.2 {
+		t.Errorf("the exact decay is d^%.2f far away, want about d^%.2f", power, 4*math.Log2(theta))
+	}
+	// What the oracle writes are such trees.
+	var written []text
+	s := NewSubject(theOracle(t, c), c, Protocol{Seed: 6})
+	for i := range 24 {
+		g, err := s.generate(t.Context(), i, 1<<depth)
+		if err != nil {
+			t.Fatal(err)
+		}
+		written = append(written, g.text)
+	}
+	for _, d := range []int{1, 2, 4} {
+		if v := information(2, d, written); math.Abs(v.bits-exact(d)) > 1.7*v.half {
+			t.Errorf("%d apart in what the oracle writes: %+v, want %.5f", d, v.bits, exact(d))
+		}
 	}
 }
 
