@@ -1,5 +1,7 @@
 package transformer
 
+import "horizon/predictors/transformer/blas"
+
 // Dropout (Srivastava et al. 2014) of the embeddings and of what each part adds
 // to the stream, as GPT-2 has it but for the attention weights: each component
 // is 0 with probability drop/256 and else multiplied by 256/(256−drop).
@@ -18,16 +20,24 @@ func (d dims) dropOut(x []float32, noise uint64, part int) {
 	if d.drop == 0 || noise == 0 {
 		return
 	}
-	keep := float32(256) / float32(256-int(d.drop))
+	// A table for a branch: which way it goes, nothing foretells.
+	var times [256]float32
+	for b := int(d.drop); b < 256; b++ {
+		times[b] = float32(256) / float32(256-int(d.drop))
+	}
 	state := mix(noise + uint64(part)*0xd1342543de82ef95)
 	for i := 0; i < len(x); i += 8 {
 		bits := mix(state + uint64(i))
-		for j := range x[i:min(i+8, len(x))] {
-			if byte(bits>>(8*j)) < d.drop {
-				x[i+j] = 0
-			} else {
-				x[i+j] *= keep
+		if len(x)-i < 8 {
+			for j := range x[i:] {
+				x[i+j] *= times[byte(bits>>(8*j))]
 			}
+			return
+		}
+		y := x[i : i+8 : i+8]
+		for j := range 8 {
+			y[j] *= times[byte(bits)]
+			bits >>= 8
 		}
 	}
 }
@@ -51,9 +61,7 @@ func (d dims) add(a *activations, part, M int, compute func(y []float32)) {
 	clear(y)
 	compute(y)
 	d.dropOut(y, a.noise, part)
-	for i, v := range y {
-		a.x[i] += v
-	}
+	blas.Axpy(a.x[:len(y)], 1, y)
 }
 
 // addBack sets s.part to the gradient of a part's result.
