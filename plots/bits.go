@@ -35,9 +35,9 @@ func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, err
 	}
 	var left []string
 	var panels []*bitsPanel
-	most, widest := 0, vg.Length(0)
 	for _, corpus := range s.corpora() {
-		p := &bitsPanel{scene: s, corpus: corpus, entropy: s.entropy(corpus, true)}
+		p := &bitsPanel{scene: s, corpus: corpus, entropy: s.entropy(corpus, true),
+			figure: func(s score) string { return fmt.Sprintf("%.3f", s.Value) }, open: func(name string) bool { return s.coder[name] }}
 		var out []string
 		p.scores, out = s.joined(corpus, s.bitsPerByte)
 		for _, x := range out {
@@ -49,19 +49,9 @@ func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, err
 		p.limited()
 		slices.SortStableFunc(p.scores, func(a, b score) int { return compareFloat(a.Value, b.Value) })
 		panels = append(panels, p)
-		most, widest = max(most, len(p.scores)), max(widest, p.labels())
 	}
 	fig := b.figure(s, 0, 3)
-	each := fig.width / vg.Length(max(1, min(fig.perRow, len(panels))))
-	above := crowds(widest, each)
-	fig.panelHeight = rowsHeight(most, above)
-	for _, p := range panels {
-		p.rows, p.above, p.dots = most, above, each
-		if !above {
-			p.dots -= p.labels()
-		}
-		fig.panels = append(fig.panels, panel{p.corpus, "bits per byte", p.plot()})
-	}
+	arrange(fig, panels, "bits per byte")
 	s.note("No finite bits per byte", left, "; ")
 	s.notes = append([]string{"Bars: 95% intervals, where wider than the mark."}, s.notes...)
 	if slices.ContainsFunc(panels, (*bitsPanel).cuts) {
@@ -76,6 +66,24 @@ func (b *Bits) draw(r Reader, f results.Filter, name, dir string) ([]string, err
 		s.notes[0] += " Open marks: compressors."
 	}
 	return s.finish(fig, name, dir)
+}
+
+// arrange gives panels as many rows and as much room each.
+func arrange(fig *figure, panels []*bitsPanel, x string) {
+	most, widest := 0, vg.Length(0)
+	for _, p := range panels {
+		most, widest = max(most, len(p.scores)), max(widest, p.labels())
+	}
+	each := fig.width / vg.Length(max(1, min(fig.perRow, len(panels))))
+	above := crowds(widest, each)
+	fig.panelHeight = rowsHeight(most, above)
+	for _, p := range panels {
+		p.rows, p.above, p.dots = most, above, each
+		if !above {
+			p.dots -= p.labels()
+		}
+		fig.panels = append(fig.panels, panel{p.corpus, x, p.plot()})
+	}
 }
 
 func compareFloat(a, b float64) int {
@@ -98,6 +106,9 @@ type bitsPanel struct {
 	above   bool      // names stand above their rows
 	limit   float64   // scores beyond it are arrows, lest they squeeze the others
 	dots    vg.Length // width of dots and figures together, roughly
+	span    float64   // the least the axis shows, lest nothing look like something
+	figure  func(s score) string
+	open    func(name string) bool // whether its mark is
 }
 
 // labels is the width of the longest name.
@@ -146,6 +157,9 @@ func (b *bitsPanel) plot() *plot.Plot {
 	if !math.IsNaN(b.entropy) {
 		lo, hi = min(lo, b.entropy), max(hi, b.entropy)
 	}
+	if less := b.span - (hi - lo); less > 0 {
+		lo, hi = lo-less/2, hi+less/2
+	}
 	p.X.Min, p.X.Max = padded(lo, hi, 0.07)
 	// The figures stand in a column to the right of the dots, where the axis
 	// has no ticks.
@@ -181,7 +195,7 @@ func (b *bitsPanel) Plot(c draw.Canvas, p *plot.Plot) {
 	for i, s := range b.scores {
 		l, y := b.looks[s.name], ty(-float64(i))
 		c.StrokeLine2(draw.LineStyle{Color: light, Width: hairline}, c.Min.X, y, right, y)
-		c.FillText(number, vg.Point{X: c.Max.X, Y: y + 0.1*tickSize}, fmt.Sprintf("%.3f", s.Value))
+		c.FillText(number, vg.Point{X: c.Max.X, Y: y + 0.1*tickSize}, b.figure(s))
 		if s.Value > b.limit {
 			arrow(c, l, vg.Point{X: right, Y: y})
 			continue
@@ -189,7 +203,7 @@ func (b *bitsPanel) Plot(c draw.Canvas, p *plot.Plot) {
 		if s.OK {
 			c.StrokeLine2(draw.LineStyle{Color: l.colour, Width: 1.2}, tx(s.Lo), y, tx(s.Hi), y)
 		}
-		c.DrawGlyphNoClip(l.mark(b.coder[s.name]), vg.Point{X: tx(s.Value), Y: y})
+		c.DrawGlyphNoClip(l.mark(b.open(s.name)), vg.Point{X: tx(s.Value), Y: y})
 	}
 }
 

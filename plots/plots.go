@@ -68,6 +68,7 @@ var Kinds = []Kind{
 	{"against", "a loss against an amount (training symbols, seconds, operations, model bytes, …) or a parameter, sweeps joined; with fits h + c/log2 n or L + b n^-beta", DefaultAgainst},
 	{"increments", "what each step from one predictor to the next changes, with paired 95% intervals, against references", DefaultIncrements},
 	{"lags", "what training chose for each lag (beta_1, beta_2, …) against the lag", DefaultLags},
+	{"machines", "complexity and number of states of the machines that predictors merge into, with the true ones", DefaultMachines},
 	{"pareto-seconds", "bits per byte against training seconds, with the frontier", DefaultParetoSeconds},
 	{"pareto-bytes", "bits per byte against model bytes, with the frontier", DefaultParetoBytes},
 }

@@ -152,6 +152,17 @@ func fakeFar(k int, skill, regret, half float64) (out []results.Score) {
 	}
 	add("mutual_information_floor", k, 0.01, nan, nan)
 	add("prompt_tv_noise", k, 0.001, nan, nan)
+	if regret > 0 && k == 1 { // a process, whose machine some find
+		found := float64(int(1e4*skill) % 2)
+		add("machine_complexity", 1, 1.5+(1-found)*2*regret, nan, nan)
+		add("machine_states", 1, 3+math.Round((1-found)*40*regret), nan, nan)
+		add("machine_recovered", 1, found, nan, nan)
+		add("machine_complexity_true", 1, 1.5, nan, nan)
+		add("machine_states_true", 1, 3, nan, nan)
+	} else if k == 1 {
+		add("machine_complexity", 1, 4*skill, nan, nan)
+		add("machine_states", 1, math.Round(80*skill), nan, nan)
+	}
 	for bin := range 5 {
 		q := 0.1 + 0.2*float64(bin)
 		add("reliability_confidence", 100*k+bin, q, nan, nan)

@@ -121,7 +121,7 @@ and can be stopped and started again at any time.`,
 	root.PersistentFlags().BoolVar(&g.json, "json", false, "print JSON instead of tables")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(planCommand(g), runCommand(g), listCommand(g), leaderboardCommand(g), compareCommand(g), agreementCommand(g), plotCommand(g),
-		queryCommand(g), checkCommand(g), sampleCommand(g), entropyCommand(g))
+		queryCommand(g), checkCommand(g), sampleCommand(g), machineCommand(g), entropyCommand(g))
 	return root
 }
 

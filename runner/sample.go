@@ -73,33 +73,16 @@ there is one (run --save-models), and trains the predictor otherwise.`,
 
 // sample draws from the one cell of the plan.
 func (g *global) sample(ctx context.Context, p *plan, o sampleOptions) (string, error) {
-	var cell *plannedCell
-	for i := range p.cells {
-		switch c := &p.cells[i]; {
-		case c.left:
-		case c.Predictor.Coder:
-			return "", usageError{fmt.Errorf("%s is a compressor: it has no next-symbol distribution to draw from", c.PredictorName)}
-		case c.Mode == config.Prequential && cell != nil:
-		case cell != nil:
-			return "", usageError{fmt.Errorf("%s and %s are both meant: name one", cell.name(p), c.name(p))}
-		default:
-			cell = c
-		}
+	cell, err := p.one()
+	if err != nil {
+		return "", err
 	}
-	if why := cmp.Or(cell.unavailable, cell.refused); why != "" {
-		return "", errors.New(why)
-	}
-	j := cell.job
-	j.ModelFile, j.SaveModel = modelFile(g.db, j.TrainKey), o.save
 	c := p.corpora[cell.CorpusName].Corpus
 	prompt, err := encodePrompt(c.Alphabet, o.prompt)
 	if err != nil {
 		return "", usageError{err}
 	}
-	if _, err := os.Stat(j.ModelFile); err != nil {
-		fmt.Fprintf(os.Stderr, "no saved model of %s: training it\n", cell.name(p))
-	}
-	pr, err := j.train(ctx, c, &outcome{}, func(predictors.Progress) {})
+	pr, err := g.trained(ctx, p, cell, o.save)
 	if err != nil {
 		return "", err
 	}
@@ -108,6 +91,38 @@ func (g *global) sample(ctx context.Context, p *plan, o sampleOptions) (string, 
 		pr.Observe(x)
 	}
 	return o.prompt + draw(pr, c.Alphabet, o), nil
+}
+
+// one is the cell of a plan of which one predictor on one corpus is wanted.
+func (p *plan) one() (*plannedCell, error) {
+	var cell *plannedCell
+	for i := range p.cells {
+		switch c := &p.cells[i]; {
+		case c.left:
+		case c.Predictor.Coder:
+			return nil, usageError{fmt.Errorf("%s is a compressor: it has no next-symbol distribution to go by", c.PredictorName)}
+		case c.Mode == config.Prequential && cell != nil:
+		case cell != nil:
+			return nil, usageError{fmt.Errorf("%s and %s are both meant: name one", cell.name(p), c.name(p))}
+		default:
+			cell = c
+		}
+	}
+	if why := cmp.Or(cell.unavailable, cell.refused); why != "" {
+		return nil, errors.New(why)
+	}
+	return cell, nil
+}
+
+// trained is the predictor of a cell: the saved model if there is one,
+// otherwise trained here and, if save says so, saved.
+func (g *global) trained(ctx context.Context, p *plan, cell *plannedCell, save bool) (predictors.Predictor, error) {
+	j := cell.job
+	j.ModelFile, j.SaveModel = modelFile(g.db, j.TrainKey), save
+	if _, err := os.Stat(j.ModelFile); err != nil {
+		fmt.Fprintf(os.Stderr, "no saved model of %s: training it\n", cell.name(p))
+	}
+	return j.train(ctx, p.corpora[cell.CorpusName].Corpus, &outcome{}, func(predictors.Progress) {})
 }
 
 // draw samples n symbols and gives them their text.

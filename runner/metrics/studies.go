@@ -11,4 +11,5 @@ var Studies = []StudyKind{
 	noveltyKind,
 	scalingKind,
 	recursionKind,
+	machineKind,
 }
