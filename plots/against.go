@@ -20,9 +20,10 @@ type Against struct {
 	Common
 	Crowd
 	X            string   `toml:"x"`             // an amount achieved, or a parameter, dotted: budget.symbols
-	Score        string   `toml:"score"`         // bits_per_byte or bits_per_symbol
+	Score        string   `toml:"score"`         // bits_per_byte or bits_per_symbol, or an amount
 	Horizon      int      `toml:"horizon"`       // k: the loss k steps ahead instead; 0 is the score
 	Scale        string   `toml:"scale"`         // of the amounts: linear, log, or auto: log over more than a decade
+	Values       string   `toml:"values"`        // scale of the vertical axis: linear or log
 	Sweep        []string `toml:"sweep"`         // globs of grid keys whose points a line joins; none is what the axis shows
 	Frontier     bool     `toml:"frontier"`      // nothing else is both cheaper and better
 	FitLog       []string `toml:"fit_log"`       // globs of series fitted by h + c/log2 n
@@ -32,7 +33,7 @@ type Against struct {
 
 // DefaultAgainst is bits per byte against training symbols, a page wide.
 func DefaultAgainst() Config {
-	return &Against{Common: Common{Width: 17.5}, X: "train_symbols", Score: "bits_per_byte", Scale: "auto"}
+	return &Against{Common: Common{Width: 17.5}, X: "train_symbols", Score: "bits_per_byte", Scale: "auto", Values: "linear"}
 }
 
 // Draw implements Config.
@@ -44,6 +45,9 @@ func (a *Against) Draw(r Reader, f results.Filter, name, dir string) ([]string, 
 func (a *Against) draw(r Reader, f results.Filter, name, dir string) ([]string, error) {
 	if !slices.Contains([]string{"auto", "linear", "log"}, a.Scale) {
 		return nil, &unknownError{"scale", fmt.Sprintf("%q", a.Scale), "auto, linear, log"}
+	}
+	if a.Values != "linear" && a.Values != "log" {
+		return nil, &unknownError{"values", fmt.Sprintf("%q", a.Values), "linear, log"}
 	}
 	s, err := newScene(r, a.Common, f)
 	if err != nil {
@@ -128,11 +132,12 @@ type againstPanel struct {
 	free     []string // what has no place on the axis
 	floor    float64
 	log      bool
+	logY     bool // what is not positive is then left out
 	frontier bool
 }
 
 func newAgainstPanel(s *scene, g grouping, corpus string, x *abscissa, y *losses, a *Against) *againstPanel {
-	p := &againstPanel{scene: s, corpus: corpus, floor: y.floor(corpus), frontier: a.Frontier}
+	p := &againstPanel{scene: s, corpus: corpus, floor: y.floor(corpus), frontier: a.Frontier, logY: a.Values == "log"}
 	scores, _ := s.joined(corpus, y.each)
 	at := map[string]float64{}
 	for _, name := range s.order {
@@ -142,6 +147,9 @@ func newAgainstPanel(s *scene, g grouping, corpus string, x *abscissa, y *losses
 	by, free := map[string]*sweep{}, map[string][]string{}
 	for _, v := range scores {
 		n := at[v.name]
+		if p.logY && !(v.Value > 0) {
+			continue
+		}
 		if math.IsNaN(n) || math.IsInf(n, 0) || n <= 0 && (p.log || x.key == "") {
 			free[g.of[v.name]] = append(free[g.of[v.name]], v.name)
 			continue
@@ -223,7 +231,11 @@ func (p *againstPanel) plot(label string) *plot.Plot {
 	if !math.IsNaN(p.floor) {
 		lo, hi = min(lo, p.floor), max(hi, p.floor)
 	}
-	out.Y.Min, out.Y.Max = padded(lo, hi, 0.07)
+	if out.Y.Min, out.Y.Max = padded(lo, hi, 0.07); p.logY {
+		room := math.Pow(max(hi/lo, 3), 0.07)
+		out.Y.Min, out.Y.Max = lo/room, hi*room
+		out.Y.Scale, out.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+	}
 	if p.log {
 		room := math.Pow(max(out.X.Max/out.X.Min, 3), 0.07)
 		out.X.Min, out.X.Max = out.X.Min/room, out.X.Max*room

@@ -103,6 +103,7 @@ func TestAgainstAxes(t *testing.T) {
 		{against(func(c *Against) { c.X, c.Sweep = "gamma", []string{"sym*"} }), []string{"gamma", "0.01 0.1 1", "large-lempel-ziv modified-kneser-ney"}},
 		{against(func(c *Against) { c.X, c.Scale = "budget.symbols", "linear" }), []string{"training symbols allowed", "0 50000 100000"}},
 		{against(func(c *Against) { c.Score, c.X = "bits_per_symbol", "train_ops" }), []string{"bits per symbol", "training operations", "1M 2M 5M 10M"}},
+		{against(func(c *Against) { c.Score, c.Values = "model_bytes", "log" }), []string{"model size (bytes)", "training symbols", "1M"}},
 		{against(func(c *Against) { c.Horizon, c.X = 4, "cpu_s" }), []string{"loss 4 steps ahead (bits per symbol)", "processor time (s)"}},
 	} {
 		text, _ := says(t, s, c.config)

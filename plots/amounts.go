@@ -25,6 +25,7 @@ var amounts = []amount{
 	{"ops_per_symbol", "", "operations per symbol", func(r results.CostRow) float64 { return r.OpsPerSymbol }},
 	{"eval_seconds", "eval_s", "evaluation time (s)", func(r results.CostRow) float64 { return r.EvalSeconds }},
 	{"cpu_seconds", "cpu_s", "processor time (s)", func(r results.CostRow) float64 { return r.CPUSeconds }},
+	{"score_us", "", "scoring time (µs per symbol)", func(r results.CostRow) float64 { return 1e6 / r.SymbolsPerSecond }},
 	{"model_bytes", "", "model size (bytes)", func(r results.CostRow) float64 { return float64(r.ModelBytes) }},
 	{"peak_rss", "", "peak memory (bytes)", func(r results.CostRow) float64 { return float64(r.PeakRSS) }},
 }

@@ -35,7 +35,21 @@ func lossesOf(r Reader, s *scene, name string, k int) (*losses, error) {
 			return &y, nil
 		}
 	}
-	return nil, &unknownError{"score", fmt.Sprintf("%q", name), "bits_per_byte, bits_per_symbol"}
+	if a, ok := amountOf(name); ok {
+		return spentAs(r, s, a)
+	}
+	return nil, &unknownError{"score", fmt.Sprintf("%q", name), "bits_per_byte, bits_per_symbol, " + amountNames()}
+}
+
+// spentAs is what was spent in place of a loss.
+func spentAs(r Reader, s *scene, a amount) (*losses, error) {
+	rows, err := r.Costs(s.filter)
+	each := func(yield func(results.ID, results.Interval)) {
+		for _, row := range rows {
+			yield(row.ID, interval(a.of(row), math.NaN(), math.NaN()))
+		}
+	}
+	return &losses{label: a.label, name: a.name, each: each, floor: func(string) float64 { return math.NaN() }}, err
 }
 
 // bitsPerSymbol yields those of finished cells, with the intervals of the bits
