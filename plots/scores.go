@@ -145,6 +145,7 @@ func (s *Scores) draw(r Reader, f results.Filter, name, dir string) ([]string, e
 		}
 	}
 	rows, below := above(rows, others[s.Floor])
+	others[s.Reference], _ = above(others[s.Reference], others[s.Floor])
 	fig := s.figure(sc, 5.6, 3)
 	var panels []*scorePanel
 	var lines [][]track
@@ -383,7 +384,7 @@ func (p *scorePanel) Plot(c draw.Canvas, pl *plot.Plot) {
 	for _, t := range p.also {
 		if l := p.looks[t.name]; !l.back {
 			style, pts := draw.LineStyle{Color: l.colour, Width: 0.8, Dashes: dotted}, p.points(t, tx, ty)
-			if len(pts) == 1 {
+			if len(pts) == 1 && p.long(t.name) {
 				c.StrokeLine2(style, c.Min.X, pts[0].Y, c.Max.X, pts[0].Y)
 			}
 			c.StrokeLines(style, c.ClipLinesXY(pts)...)
@@ -416,6 +417,11 @@ func (p *scorePanel) Plot(c draw.Canvas, pl *plot.Plot) {
 	}
 	c.StrokeLines(optimumStyle, c.ClipLinesXY(p.points(p.reference, tx, ty))...)
 	c.StrokeLines(alsoStyle, c.ClipLinesXY(p.points(p.referenceAlso, tx, ty))...)
+}
+
+// long reports whether a predictor's line has more than one point.
+func (p *scorePanel) long(name string) bool {
+	return slices.ContainsFunc(p.lines, func(t track) bool { return t.name == name && len(t.at) > 1 })
 }
 
 func (p *scorePanel) points(t track, tx, ty func(float64) vg.Length) (pts []vg.Point) {

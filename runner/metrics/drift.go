@@ -29,7 +29,7 @@ type driftConfig struct {
 }
 
 var driftKind = StudyKind{
-	Name: "entropy-drift", Version: 1,
+	Name: "entropy-drift", Version: 2,
 	Default: func() StudyConfig { return &driftConfig{sampleOptions: defaultSamples(), Heldout: 20_000} },
 	Scores: []Info{
 		{"generated_entropy", "bits/symbol", "", "entropy of the predictor's own next-symbol law t symbols into what it writes; horizon is the least t of a doubling", false},
@@ -112,8 +112,8 @@ func (d *drift) Report(done [][]float64) ([]Ranged, error) {
 		return nil, errors.New("entropy-drift: too little in the time there was")
 	}
 	var out []Ranged
-	for t := 1; t <= d.c.Length; t *= 2 {
-		v := meanOver(runs, func(h []float64) float64 { return stat.Mean(h[t-1:min(2*t-1, len(h))], nil) })
+	for t := 1; 2*t-1 <= d.c.Length; t *= 2 { // whole doublings
+		v := meanOver(runs, func(h []float64) float64 { return stat.Mean(h[t-1:2*t-1], nil) })
 		out = append(out, Between("generated_entropy", t, len(runs), v.Value, v.Lo, v.Hi))
 	}
 	late := meanOver(runs, func(h []float64) float64 { return stat.Mean(h[len(h)/2:], nil) })

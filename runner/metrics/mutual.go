@@ -31,7 +31,7 @@ type mutualConfig struct {
 }
 
 var mutualKind = StudyKind{
-	Name: "mutual-information", Version: 2,
+	Name: "mutual-information", Version: 3,
 	Default: func() StudyConfig { return &mutualConfig{defaultSamples(), 1024} },
 	Scores: []Info{
 		{"mutual_information", "bits", "", "of two symbols d apart in what it writes, noise taken off; horizon is d", false},
@@ -156,8 +156,9 @@ func compact(a int, sets ...[]text) (samples, corpus []text, k int) {
 	return out[0], out[1], k
 }
 
-// pairings are how many ways pairs are made of different texts.
-const pairings = 5
+// pairings are how many ways pairs are made of different texts: of fewer, the
+// spread is now and then so small that noise is three times above it.
+const pairings = 15
 
 // An informed is I(d) in bits, noise taken off, half the length of its
 // interval, and the noise floor: three times the spread of what independent
