@@ -30,6 +30,7 @@ type beliefGrid struct {
 	mean  [][]float64 // mean[c] is the belief of cell c, of mass upper[c]
 	lower []float64
 	point [][]float64 // point[c] is grid point c
+	rates []float64   // upper bounds on h(1), h(2), …, the entropy of the L-th symbol given those before
 }
 
 const (
@@ -169,6 +170,7 @@ func (g *beliefGrid) runUpper() {
 	copy(now[0], h.pi)
 	y, frac, v := make([]int, d), make([]float64, d), make([]float64, h.n)
 	E, least, calm := h.ahead(1), math.Inf(1), 0
+	g.rates = append(g.rates, g.average([]float64{1}, [][]float64{h.pi}, E))
 	for step := 0; step < gridSteps && calm < gridCalm; step++ {
 		for _, b := range now {
 			for x := range h.a {
@@ -187,7 +189,9 @@ func (g *beliefGrid) runUpper() {
 		now, next = next, now
 		g.setUpper(now)
 		calm++
-		if bits := g.average(g.upper, g.mean, E); bits < least-gridGap/1000 {
+		bits := g.average(g.upper, g.mean, E)
+		g.rates = append(g.rates, bits)
+		if bits < least-gridGap/1000 {
 			least, calm = bits, 0
 		}
 	}

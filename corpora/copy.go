@@ -32,7 +32,17 @@ func (c *Copy) Process(uint64) (Process, error) {
 		}
 		ts = append(ts, flip(s, p, 2*s%n, (2*s+1)%n)...)
 	}
-	return law(newHMM(2, n, ts))
+	h, err := newHMM(2, n, ts)
+	if err != nil {
+		return nil, err
+	}
+	// E = m(1 − h_2(ε)): h(L) = 1 until the symbol m back has been seen, and
+	// h_2(ε) from then on.
+	h.closed = func(*HMM) (E, TI Quantity) {
+		gain, m := 1-entropy([]float64{c.Flip, 1 - c.Flip}), float64(c.Lag)
+		return Quantity{Value: m * gain, How: Exact}, Quantity{Value: m * (m + 1) / 2 * gain, How: Exact}
+	}
+	return h, nil
 }
 
 // Load draws from it.

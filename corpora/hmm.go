@@ -26,6 +26,10 @@ type HMM struct {
 
 	unifilar bool // state and symbol determine the next state
 
+	// closed is E and TI where the kind of process has a better way to them
+	// than enumeration; nil where it has not.
+	closed func(minimal *HMM) (E, TI Quantity)
+
 	once sync.Once
 	grid *beliefGrid // bounds where not unifilar; see beliefs.go
 }

@@ -48,7 +48,17 @@ func (c *NoisyPeriodic) Process(uint64) (Process, error) {
 			ts = append(ts, transition{i, Symbol(x), (i + 1) % len(c.Word), p})
 		}
 	}
-	return law(newHMM(a, len(c.Word), ts))
+	h, err := newHMM(a, len(c.Word), ts)
+	if err != nil {
+		return nil, err
+	}
+	// E = log₂ P, the phase: it is never lost, and known from either side.
+	if c.Flip > 0 {
+		h.closed = func(m *HMM) (E, TI Quantity) {
+			return Quantity{Value: entropy(m.pi), How: Exact}, unknown()
+		}
+	}
+	return h, nil
 }
 
 // Load draws from it.

@@ -453,6 +453,15 @@ func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) erro
 	if h, ok := c.Process.Entropy(); ok {
 		out.Scores = append(out.Scores, metrics.Score{Metric: "entropy", Horizon: 1, N: c.Test.Symbols, Value: h})
 	}
+	f := corpora.FactsOf(c.Process, nil)
+	for _, v := range []struct {
+		metric string
+		corpora.Quantity
+	}{{"excess_entropy", f.ExcessEntropy}, {"statistical_complexity", f.StatisticalComplexity}, {"transient_information", f.TransientInformation}} {
+		if v.Known() {
+			out.Scores = append(out.Scores, metrics.Score{Metric: v.metric, Horizon: 1, N: c.Test.Symbols, Value: v.Value})
+		}
+	}
 	for _, k := range j.Protocol.Horizons {
 		if l, ok := c.Process.OptimalAhead(k); ok {
 			out.Scores = append(out.Scores, metrics.Score{Metric: "optimum_law", Horizon: k, N: c.Test.Symbols, Value: l})

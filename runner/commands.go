@@ -333,14 +333,22 @@ func (g *global) conclude(ctx context.Context, w io.Writer, p *plan, s *results.
 
 func listCommand(g *global) *cobra.Command {
 	what := []string{"predictors", "corpora", "metrics", "plots", "experiments"}
-	return &cobra.Command{
+	var known bool
+	c := &cobra.Command{
 		Use:       "list {" + strings.Join(what, "|") + "}",
 		Short:     "List what there is",
-		Example:   "  horizon list predictors\n  horizon list corpora --json",
+		Example:   "  horizon list predictors\n  horizon list corpora --json\n  horizon list corpora --known   # what is known of each process",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs: what,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := g.list(cmd.Context(), args[0])
+			list := func() (*results.Table, error) { return g.list(cmd.Context(), args[0]) }
+			if known {
+				if args[0] != "corpora" {
+					return usageError{fmt.Errorf("list %s --known: only corpora have known laws", args[0])}
+				}
+				list = func() (*results.Table, error) { return listKnown(cmd.Context(), 1) }
+			}
+			t, err := list()
 			if err != nil {
 				return err
 			}
@@ -351,6 +359,8 @@ func listCommand(g *global) *cobra.Command {
 			return printResult(cmd.OutOrStdout(), t, format)
 		},
 	}
+	c.Flags().BoolVar(&known, "known", false, "of corpora: the processes with a known law, and what is known of them")
+	return c
 }
 
 func (g *global) list(ctx context.Context, what string) (*results.Table, error) {

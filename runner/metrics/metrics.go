@@ -103,6 +103,9 @@ var Kinds = []Info{
 	{"block_sd", "bits/symbol", "", "standard deviation of B_m over places", false},
 	{"total_correlation", "bits", "", "TC_m = Σ_{k≤m} L_k − m B_m: what the marginals of m future symbols miss of their dependence", false},
 	{"optimum_law", "bits/symbol", "", "expected loss of the best predictor k steps ahead, from the law of the source", false},
+	{"excess_entropy", "bits", "", "E of the source, what its past tells of its future, where known", false},
+	{"statistical_complexity", "bits", "", "C_mu of the source, the entropy of its causal states, where finite and known", false},
+	{"transient_information", "bits x symbols", "", "TI of the source, how slowly its entropy rate is come by, where known", false},
 }
 
 // blocks sums losses by stretches of the test part.
