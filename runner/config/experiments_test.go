@@ -8,6 +8,7 @@ import (
 	"horizon/corpora"
 	"horizon/predictors"
 	"horizon/predictors/catalog"
+	"horizon/runner/metrics"
 )
 
 // real returns the kinds of this program; plots are decoded where they are
@@ -16,6 +17,9 @@ func real() Registries {
 	r := Registries{Predictors: catalog.Kinds, Coders: catalog.Coders}
 	for _, k := range corpora.Kinds {
 		r.Corpora = append(r.Corpora, Kind{k.Name, func() any { return k.Default() }, k.Process})
+	}
+	for _, k := range metrics.Studies {
+		r.Metrics = append(r.Metrics, MetricKind{Kind{Name: k.Name, Default: func() any { return k.Default() }}, k.Version})
 	}
 	return r
 }
