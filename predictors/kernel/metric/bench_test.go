@@ -55,6 +55,11 @@ func BenchmarkBruteForce(b *testing.B) {
 	c.Form, c.Tolerance = "free", 0
 	benchmark(b, c)
 }
+func BenchmarkFlat(b *testing.B) {
+	c := Default().(*Config)
+	c.Form = "flat"
+	benchmark(b, c)
+}
 func BenchmarkCells(b *testing.B) {
 	c := Default().(*Config)
 	c.Form = "free"

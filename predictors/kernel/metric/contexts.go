@@ -78,6 +78,17 @@ func (m *contexts) longest(c []symbol) (match int) {
 	return match
 }
 
+// agreeing is at how many lags context i agrees with c; a, for what is missing,
+// agrees with nothing.
+func (m *contexts) agreeing(i int, c []symbol, a int) (n int) {
+	for l, x := range c {
+		if m.lags[l][i] == x && int(x) != a {
+			n++
+		}
+	}
+	return n
+}
+
 // A reach is the contexts that share an ending: those from low to before high
 // are the candidates, and match is the length of the longest ending that any
 // shares.

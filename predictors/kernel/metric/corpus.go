@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"horizon/predictors"
+	"horizon/predictors/kernel/corpus/agree"
 )
 
 // The corpus memory: the positions smoothed over are those of the training
@@ -43,9 +44,11 @@ type corpusModel struct {
 	tolerance  float64
 	folds      int
 	contexts   contexts
-	tail       contexts // learned since, not sorted
-	tree       *tree    // of the contexts, if all are looked at
-	cells      *cells   // or of these, with a tolerance
+	tail       contexts    // learned since, not sorted
+	tree       *tree       // of the contexts, if all are looked at
+	cells      *cells      // or of these, with a tolerance
+	agree      *agreements // or of these, if the kernel is flat,
+	text       []byte      // from this
 	found      found
 }
 
@@ -88,6 +91,7 @@ func (p *Corpus) Learn(x symbol) {
 	m.shelf.put(h)
 	if len(m.tail.next) >= max(fewest, len(m.contexts.next)/8) {
 		m.contexts.merge(&m.tail)
+		m.text = nil
 		m.measureLengths()
 		m.grow()
 	}
@@ -105,12 +109,16 @@ func (m *corpusModel) smooth(q []float64, past []symbol) (rests mixed) {
 	r := m.contexts.find(c, m.candidates)
 	m.lower(q, past)
 	h.farNext, h.farS = h.farNext[:0], h.farS[:0]
-	if m.tree == nil && m.cells == nil {
+	if m.candidates > 0 || m.shape.gaussian {
 		m.outside(h, c, r)
 	}
-	m.lately(h, c)
+	if m.agree == nil {
+		m.lately(h, c)
+	}
 	null, far := float64(m.params.null[0]), part{h.farS, pairs{next: h.farNext}}
 	switch {
+	case m.agree != nil:
+		rests = m.agree.smooth(&h.tally, q, c, &m.tail, float64(m.params.weight(0)), null)
 	case m.cells != nil:
 		m.params.table(h.u, h.q, c)
 		rests = m.cells.smooth(&h.walk, q, h.u, m.shape.S, null, m.tolerance, far)
@@ -189,6 +197,8 @@ func (p *Corpus) Ops() (train, perSymbol float64) {
 	switch {
 	case p.cells != nil: // of an ending a product, a sum and a comparison, of a pair a product and a sum
 		perSymbol += 3*p.found.Looked + 10*float64(p.shape.M*p.shape.S)
+	case p.agree != nil: // a comparison and a sum of each lag of 64 contexts at once
+		perSymbol += float64(2*p.shape.M*p.agree.n)/64 + float64((2*p.shape.M+2)*p.shape.A)
 	case p.tree != nil:
 		perSymbol += p.tree.ops()
 	default:
@@ -218,6 +228,9 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 		return err
 	}
 	b := newCorpusBatch(p.corpusModel, d.Train, keep)
+	if p.counts() {
+		p.text = b.bytes()
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -239,20 +252,28 @@ func (p *Corpus) Fit(ctx context.Context, d predictors.Data, report func(predict
 
 // forget leaves the memory empty.
 func (m *corpusModel) forget() {
-	m.contexts, m.tail = newContexts(m.shape.M), newContexts(m.shape.M)
+	m.contexts, m.tail, m.text = newContexts(m.shape.M), newContexts(m.shape.M), nil
 	m.grow()
 }
 
 // grow groups the contexts if all are looked at. Where keys have lengths, which
 // do not add up over lags, they are looked at one by one.
 func (m *corpusModel) grow() {
+	m.tree, m.cells, m.agree = nil, nil, nil
 	switch {
 	case m.candidates > 0 || m.shape.gaussian:
+	case m.text != nil:
+		m.agree = newAgreements(m.text, m.shape.M, m.shape.A)
 	case m.tolerance > 0:
 		m.cells = newCells(&m.contexts, m.shape.A)
 	default:
 		m.tree = newTree(&m.contexts, m.shape.A)
 	}
+}
+
+// counts says whether contexts are grouped by how many lags agree.
+func (m *corpusModel) counts() bool {
+	return m.shape.form == flat && m.candidates == 0 && m.shape.M >= 2 && m.shape.A <= maxFlat
 }
 
 // lookSize is how many validation symbols a look is measured on: fewer where
@@ -273,14 +294,20 @@ func (p *Corpus) affordable(n int) (int, error) {
 	each := int64(2*p.shape.M + 2)
 	if p.shape.gaussian {
 		each += 4
+	} else if p.counts() {
+		each++
 	} else if p.candidates == 0 && p.tolerance > 0 {
 		each += int64(20 * p.shape.M) // of the cells, if no two contexts ended alike
 	} else if p.candidates == 0 {
 		each += int64(6*p.shape.M + 10) // of the tree
 	}
-	left := (p.budget.ModelBytes - p.Bytes()) / each
+	own := p.Bytes()
+	if p.counts() {
+		own += int64(8*(p.shape.M*p.shape.A+1)*p.shape.A + agree.Block)
+	}
+	left := (p.budget.ModelBytes - own) / each
 	if left < 1 {
-		return 0, overBudget(p.budget, "parameters and q0", p.Bytes())
+		return 0, overBudget(p.budget, "parameters and q0", own)
 	}
 	return int(min(left, int64(n))), nil
 }
@@ -341,7 +368,7 @@ func (p *Corpus) take(d predictors.Data) {
 
 // Bytes are contexts, parameters, vectors and q0.
 func (p *Corpus) Bytes() int64 {
-	return p.contexts.bytes() + p.tail.bytes() + p.tree.bytes() + p.cells.bytes() + p.bytes()
+	return p.contexts.bytes() + p.tail.bytes() + p.tree.bytes() + p.cells.bytes() + p.agree.bytes() + p.bytes()
 }
 
 // Describe reports β_l, γ_l and α, the step that was kept and valid_bits there,
@@ -364,7 +391,8 @@ func (p *Corpus) ReadFrom(r io.Reader) (int64, error) {
 	n, err := predictors.ReadArchive(r, fresh.fields)
 	if err == nil {
 		p.params, p.prior, p.chosen = fresh.params, fresh.prior, fresh.chosen
-		p.contexts, p.tail, p.tree, p.cells, p.found = fresh.contexts, fresh.tail, fresh.tree, fresh.cells, fresh.found
+		p.contexts, p.tail, p.text, p.found = fresh.contexts, fresh.tail, fresh.text, fresh.found
+		p.tree, p.cells, p.agree = fresh.tree, fresh.cells, fresh.agree
 		p.Reset()
 	}
 	return n, err
@@ -378,11 +406,18 @@ func (p *Corpus) fields(a *predictors.Archive) {
 			predictors.Slice(a, &m.lags[l])
 		}
 	}
+	predictors.Slice(a, &p.text)
 	for _, v := range []*float64{&p.found.Recall, &p.found.Effective, &p.found.Fallback, &p.found.Looked} {
 		predictors.Value(a, v)
 	}
 	if a.Reading() && a.Err() == nil {
 		if err := errors.Join(p.contexts.valid(p.shape.A), p.tail.valid(p.shape.A)); err != nil {
+			a.Fail(err)
+			return
+		}
+		if len(p.text) == 0 {
+			p.text = nil
+		} else if err := validText(p.text, len(p.contexts.next), p.shape.M, p.shape.A); err != nil {
 			a.Fail(err)
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"horizon/predictors"
+	"horizon/predictors/kernel/corpus/agree"
 )
 
 // A corpusBatch computes gradients of symbols drawn from the training part.
@@ -42,6 +43,19 @@ func newCorpusBatch(m *corpusModel, docs [][]symbol, keep int) *corpusBatch {
 	}
 	b.sort()
 	return b
+}
+
+// bytes is the text of the contexts, each document behind M missing symbols.
+func (b *corpusBatch) bytes() []byte {
+	from := int(b.targets[0]) - b.shape.M
+	out := make([]byte, 0, len(b.text)-from+agree.Block)
+	for _, x := range b.text[from:] {
+		if int(x) == b.shape.A {
+			x = missing
+		}
+		out = append(out, byte(x))
+	}
+	return out
 }
 
 func (b *corpusBatch) sort() {

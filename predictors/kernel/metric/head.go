@@ -23,6 +23,7 @@ type head[F smoother.Float] struct {
 	farS    []float32
 	levels  [2][]float32 // of a tree
 	walk    walk         // of cells
+	tally   tally        // of agreements
 }
 
 func newHead[F smoother.Float](s shape) *head[F] {

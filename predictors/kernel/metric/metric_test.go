@@ -417,7 +417,8 @@ func TestTolerance(t *testing.T) {
 		off := map[float64]float64{} // Σ |ln q − ln exact| by tolerance
 		for _, x := range source(rng, a, 60) {
 			p.Predict(exact)
-			p.cells = whole
+			grouped := p.agree
+			p.cells, p.agree = whole, nil
 			for _, p.tolerance = range []float64{0, 1e-4, 1e-2} {
 				p.fresh = false
 				p.Predict(q)
@@ -425,7 +426,7 @@ func TestTolerance(t *testing.T) {
 					off[p.tolerance] += math.Abs(math.Log(q[y] / exact[y]))
 				}
 			}
-			p.cells = nil
+			p.cells, p.agree = nil, grouped
 			p.Observe(x)
 		}
 		if n := 60. * a; off[0] > 2e-5*n || off[1e-4] > 0.01*n || off[1e-4] >= off[1e-2] {
