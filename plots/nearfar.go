@@ -179,7 +179,7 @@ func (p *nearFarPanel) label(k int) string {
 		what = "divergence"
 	}
 	if k == 1 {
-		return what + " at the next symbol (bits)"
+		return what + ", next symbol (bits)"
 	}
 	return fmt.Sprintf("%s at k = %d (bits)", what, k)
 }
