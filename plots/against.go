@@ -23,7 +23,7 @@ type Against struct {
 	Score        string   `toml:"score"`         // bits_per_byte or bits_per_symbol, or an amount
 	Horizon      int      `toml:"horizon"`       // k: the loss k steps ahead instead; 0 is the score
 	Scale        string   `toml:"scale"`         // of the amounts: linear, log, or auto: log over more than a decade
-	Values       string   `toml:"values"`        // scale of the vertical axis: linear or log
+	Values       string   `toml:"values"`        // scale of the vertical axis: linear, as is "", or log
 	Sweep        []string `toml:"sweep"`         // globs of grid keys whose points a line joins; none is what the axis shows
 	Frontier     bool     `toml:"frontier"`      // nothing else is both cheaper and better
 	FitLog       []string `toml:"fit_log"`       // globs of series fitted by h + c/log2 n
@@ -46,7 +46,7 @@ func (a *Against) draw(r Reader, f results.Filter, name, dir string) ([]string, 
 	if !slices.Contains([]string{"auto", "linear", "log"}, a.Scale) {
 		return nil, &unknownError{"scale", fmt.Sprintf("%q", a.Scale), "auto, linear, log"}
 	}
-	if a.Values != "linear" && a.Values != "log" {
+	if !slices.Contains([]string{"", "linear", "log"}, a.Values) {
 		return nil, &unknownError{"values", fmt.Sprintf("%q", a.Values), "linear, log"}
 	}
 	s, err := newScene(r, a.Common, f)
