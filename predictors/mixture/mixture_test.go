@@ -302,7 +302,7 @@ func TestRefused(t *testing.T) {
 	if q, err := p.New(predictors.Env{Alphabet: 4}); err != nil || predictors.CanLearn(q) != nil {
 		t.Errorf("%v: want a mixture of learners that learns", err)
 	}
-	if q, err := of("fixed", "unigram", "learned-metric").New(predictors.Env{Alphabet: 4}); err != nil || predictors.CanLearn(q) == nil {
+	if q, err := of("fixed", "unigram", "cssr").New(predictors.Env{Alphabet: 4}); err != nil || predictors.CanLearn(q) == nil {
 		t.Errorf("%v: want a mixture that does not learn on if a part does not", err)
 	}
 }
