@@ -299,7 +299,9 @@ func (p *scorePanel) finite(t track, left *[]string) track {
 	for i, v := range t.v {
 		switch {
 		case math.IsNaN(v.Value) || math.IsInf(v.Value, 0) || p.Values == "log" && v.Value <= 0:
-			*left = append(*left, fmt.Sprintf("%s on %s", t.name, p.corpus))
+			if !p.looks[t.name].noLine { // the exact predictor is 0 from itself
+				*left = append(*left, fmt.Sprintf("%s on %s", t.name, p.corpus))
+			}
 		default:
 			out.at, out.v = append(out.at, t.at[i]), append(out.v, v)
 		}
