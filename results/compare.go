@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -82,7 +83,7 @@ func compare(a, b Contender, k int, m Method, o Bootstrap) (*Comparison, error) 
 	}
 	c := &Comparison{Difference: Replicates(each), P: ps[0], Seeds: seeds}
 	if seeds > 1 {
-		c.P = pValue(c.Difference, studentT(float64(seeds-1), (1+Level)/2))
+		c.P = pValue(c.Difference, StudentT(float64(seeds-1)))
 	}
 	return c, nil
 }
@@ -145,21 +146,17 @@ func pValue(iv Interval, critical float64) float64 {
 // so many as to be normal for the normal's or less.
 func degreesOf(critical float64) float64 {
 	lo, hi := 0.5, 1e6
-	if critical <= studentT(hi, (1+Level)/2) {
+	if critical <= StudentT(hi) {
 		return hi
 	}
 	for hi/lo > 1.0001 { // the quantile falls with the degrees
-		if mid := math.Sqrt(lo * hi); studentT(mid, (1+Level)/2) > critical {
+		if mid := math.Sqrt(lo * hi); StudentT(mid) > critical {
 			lo = mid
 		} else {
 			hi = mid
 		}
 	}
 	return lo
-}
-
-func studentT(degrees, q float64) float64 {
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: degrees}.Quantile(q)
 }
 
 // holm corrects p-values for their number (Holm 1979, Scand. J. Statistics
@@ -171,22 +168,12 @@ func holm(list []Comparison) {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(i, j int) int { return compareFloats(list[i].P, list[j].P) })
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(list[i].P, list[j].P) })
 	worst := 0.0
 	for rank, i := range order {
 		worst = max(worst, min(1, list[i].P*float64(len(order)-rank)))
 		list[i].Holm = worst
 	}
-}
-
-func compareFloats(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // ConfidenceSet is the model confidence set at 95% (Hansen, Lunde & Nason 2011,

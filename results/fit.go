@@ -8,7 +8,6 @@ import (
 	"gonum.org/v1/gonum/mat"
 	"gonum.org/v1/gonum/optimize"
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // How a loss falls with an amount n (training symbols, bytes, operations), by
@@ -230,7 +229,7 @@ func (c curve) halfWidths(n []float64, sse float64, given bool) []float64 {
 	half := make([]float64, first+p)
 	inv, ok := inverse(j, size)
 	dof := float64(len(n) - p)
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: dof}.Quantile((1 + Level) / 2)
+	t := StudentT(dof)
 	for k := range p {
 		half[first+k] = math.NaN()
 		if ok {

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -22,13 +23,25 @@ import (
 //
 //	(concordant − discordant) / √((n₀ − ties in x)(n₀ − ties in y))
 func KendallTau(x, y []float64) float64 {
+	at := make([]int, len(x))
+	for i := range at {
+		at[i] = i
+	}
+	return tauOf(x, y, at)
+}
+
+// tauOf is τ_b of the pairs at those places. A place that is there twice is not
+// compared with itself.
+func tauOf(x, y []float64, at []int) float64 {
 	var agree, untiedX, untiedY float64
-	for i := range x {
-		for j := range i {
-			a, b := sign(x[i]-x[j]), sign(y[i]-y[j])
-			agree += a * b
-			untiedX += a * a
-			untiedY += b * b
+	for i, a := range at {
+		for _, b := range at[:i] {
+			if a != b {
+				s, t := sign(x[a]-x[b]), sign(y[a]-y[b])
+				agree += s * t
+				untiedX += s * s
+				untiedY += t * t
+			}
 		}
 	}
 	return agree / math.Sqrt(untiedX*untiedY)
@@ -130,8 +143,8 @@ func (r *ranked) mean(i int, at []int) float64 {
 	return bits / n
 }
 
-// tauInterval is τ with the percentile interval over resamples of blocks and
-// predictors. A predictor drawn twice is not compared with itself.
+// tauInterval is τ with the percentile interval over resamples of blocks and of
+// predictors.
 func tauInterval(near, far *ranked, o Bootstrap) Interval {
 	values := func(r *ranked) (v []float64) {
 		for _, m := range r.means {
@@ -168,18 +181,7 @@ func resampledTau(x, y []float64, rng *rand.Rand) float64 {
 	for i := range at {
 		at[i] = rng.IntN(len(x))
 	}
-	var agree, untiedX, untiedY float64
-	for i, a := range at {
-		for _, b := range at[:i] {
-			if a != b {
-				s, t := sign(x[a]-x[b]), sign(y[a]-y[b])
-				agree += s * t
-				untiedX += s * s
-				untiedY += t * t
-			}
-		}
-	}
-	return agree / math.Sqrt(untiedX*untiedY)
+	return tauOf(x, y, at)
 }
 
 // reversals are the pairs whose order is one near and the other far.
@@ -197,7 +199,7 @@ func reversals(near, far *ranked) []Reversal {
 			all = append(all, r)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b Reversal) int { return compareFloats(a.P, b.P) })
+	slices.SortStableFunc(all, func(a, b Reversal) int { return cmp.Compare(a.P, b.P) })
 	worst := 0.0
 	for i := range all { // Holm's step-down
 		worst = max(worst, min(1, all[i].P*float64(len(all)-i)))

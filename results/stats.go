@@ -331,6 +331,12 @@ func flatTopLag(e []float64) int {
 	return most
 }
 
+// StudentT is how many standard errors a 95% interval reaches to either side, of
+// a mean whose variance was estimated with so many degrees of freedom.
+func StudentT(degrees float64) float64 {
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: degrees}.Quantile((1 + Level) / 2)
+}
+
 // Replicates joins the intervals of one predictor trained from several seeds
 // and tested on the same symbols. The sampling error of the test part is
 // common to all and does not shrink with their number; that of training does:
@@ -357,7 +363,6 @@ func Replicates(of []Interval) Interval {
 	if r == 0 || have != 0 && have != r || math.IsNaN(sd) || math.IsInf(mean, 0) {
 		return unavailable(mean)
 	}
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(r - 1)}.Quantile((1 + Level) / 2)
-	h := math.Hypot(half/float64(r), t*sd/math.Sqrt(float64(r)))
+	h := math.Hypot(half/float64(r), StudentT(float64(r-1))*sd/math.Sqrt(float64(r)))
 	return Interval{mean, mean - h, mean + h, true}
 }
