@@ -91,7 +91,7 @@ func (b *BlockLoss) Ranged() (out []Ranged) {
 	for i, m := range b.ms {
 		lag := overlap(m, b.apart)
 		per := func(metric string, bits []float64, each int) {
-			iv := results.HAC(bits, ones(n), lag)
+			iv := mean(bits, lag)
 			e := float64(each)
 			out = append(out, Between(metric, m, n, iv.Value/e, iv.Lo/e, iv.Hi/e))
 		}
@@ -107,8 +107,7 @@ func (b *BlockLoss) Ranged() (out []Ranged) {
 			mean := sum / float64(len(at))
 			return math.Sqrt(max(0, squares/float64(len(at))-mean*mean))
 		}
-		iv := results.BootstrapOf(spread(all(n)), n, max(results.BlockLength(b.warm[i]), 2*float64(lag)), b.boot, spread)
-		out = append(out, Between("block_sd", m, n, iv.Value, iv.Lo, iv.Hi))
+		out = append(out, resampled(n, runLength(b.warm[i], lag), b.boot, spread).as("block_sd", m))
 		if len(b.marginal[i]) == n {
 			per("total_correlation", minus(b.marginal[i], b.warm[i]), 1)
 		}

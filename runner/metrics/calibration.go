@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -111,10 +112,10 @@ func (c *calibration) brier(i, k int) []Ranged {
 			scores[t] += square(float64(v) - came(c.came[i][t], y))
 		}
 	}
-	iv := results.HAC(scores, ones(n), overlap(k, c.apart))
-	out := []Ranged{Between("brier", k, n, iv.Value, iv.Lo, iv.Hi)}
+	lag := overlap(k, c.apart)
+	out := []Ranged{mean(scores, lag).as("brier", k)}
 	of := c.binned(i)
-	length := max(results.BlockLength(scores), 2*float64(overlap(k, c.apart)))
+	length := runLength(scores, lag)
 	value, raw := c.split(i, of, all(n))
 	var samples [4][]float64
 	if n >= results.MinBlocks {
@@ -158,15 +159,7 @@ func (c *calibration) binned(i int) (of [][]uint8) {
 	n := len(c.q[i])
 	order := all(n)
 	for y := range c.a {
-		slices.SortStableFunc(order, func(s, t int) int {
-			switch d := c.q[i][s][y] - c.q[i][t][y]; {
-			case d < 0:
-				return -1
-			case d > 0:
-				return 1
-			}
-			return s - t
-		})
+		slices.SortFunc(order, func(s, t int) int { return cmp.Or(cmp.Compare(c.q[i][s][y], c.q[i][t][y]), s-t) })
 		bins := make([]uint8, n)
 		bin := uint8(0)
 		for rank, t := range order { // equal forecasts share a bin

@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -73,16 +72,12 @@ func (c *convergenceConfig) Validate() error {
 }
 
 func (c *convergenceConfig) New(s *Subject) (Study, error) {
-	corpus := pieces(s.Corpus.Train.Docs, c.Generations, c.Length)
-	if len(corpus) < minGroups {
-		return nil, Inapplicable{fmt.Sprintf("entropy-convergence: the training part has %d texts of %d symbols, want %d", len(corpus), c.Length, minGroups)}
+	corpus, err := c.corpus("entropy-convergence", s)
+	if err != nil {
+		return nil, err
 	}
 	return &writing{s, c.sampleOptions, func(s *Subject, samples []text) ([]Ranged, error) {
-		out := append(c.rows(s.A, samples, "", "_samples"), c.rows(s.A, corpus, "_corpus", "_corpus")...)
-		if len(out) == 0 {
-			return nil, errors.New("entropy-convergence: nothing could be counted")
-		}
-		return out, nil
+		return append(c.rows(s.A, samples, "", "_samples"), c.rows(s.A, corpus, "_corpus", "_corpus")...), nil
 	}}, nil
 }
 
@@ -167,19 +162,6 @@ type bracket struct{ lo, hi float64 }
 func (b bracket) widened(by each, n int) average {
 	iv := by.about(0, n)
 	return average{results.Interval{Value: (b.lo + b.hi) / 2, Lo: b.lo + iv.Lo, Hi: b.hi + iv.Hi, OK: true}, n}
-}
-
-// A gram is the name of a block: a hash, of which two of a few million have an
-// even chance of less than one in a million to be equal.
-type gram uint64
-
-// next is the block with a symbol more. The multipliers are those of
-// splitmix64 (Steele, Lea & Flood 2014).
-func (g gram) next(x symbol) gram {
-	z := uint64(g) + 0x9e3779b97f4a7c15*(uint64(x)+1)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return gram(z ^ z>>31)
 }
 
 // grown numbers the blocks of l symbols in texts, l growing by one at a time,

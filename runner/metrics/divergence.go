@@ -101,10 +101,9 @@ func (d *Divergence) Ranged() (out []Ranged) {
 	}
 	n := len(d.d[0])
 	for i, k := range d.ks {
-		iv := results.HAC(d.d[i], ones(n), overlap(k, d.apart))
-		out = append(out, Between("divergence", k, n, iv.Value, iv.Lo, iv.Hi))
+		out = append(out, mean(d.d[i], overlap(k, d.apart)).as("divergence", k))
 	}
-	if d.ks[0] != 1 || results.HAC(d.d[0], ones(n), 0).Value < negligible {
+	if d.ks[0] != 1 || out[0].Value < negligible {
 		return out
 	}
 	for i, k := range d.ks {
@@ -116,17 +115,8 @@ func (d *Divergence) Ranged() (out []Ranged) {
 			}
 			return far / (float64(k) * near)
 		}
-		length := max(results.BlockLength(d.d[0]), 2*float64(overlap(k, d.apart)))
-		iv := results.BootstrapOf(ratio(all(n)), n, length, d.boot, ratio)
-		out = append(out, Between("bound_ratio", k, n, iv.Value, iv.Lo, iv.Hi))
+		length := runLength(d.d[0], overlap(k, d.apart))
+		out = append(out, resampled(n, length, d.boot, ratio).as("bound_ratio", k))
 	}
 	return out
-}
-
-func ones(n int) []float64 {
-	v := make([]float64, n)
-	for i := range v {
-		v[i] = 1
-	}
-	return v
 }

@@ -102,19 +102,14 @@ func (d *drift) heldout(ctx context.Context) (out []float64, err error) {
 const heldoutBlock = 200
 
 func (d *drift) Report(done [][]float64) ([]Ranged, error) {
-	var runs [][]float64
-	for _, u := range done[1:] {
-		if u != nil {
-			runs = append(runs, u)
-		}
-	}
+	runs := finished(done[1:])
 	if done[0] == nil || len(runs) < minGroups {
 		return nil, errors.New("entropy-drift: too little in the time there was")
 	}
 	var out []Ranged
 	for t := 1; 2*t-1 <= d.c.Length; t *= 2 { // whole doublings
-		v := meanOver(runs, func(h []float64) float64 { return stat.Mean(h[t-1:2*t-1], nil) })
-		out = append(out, Between("generated_entropy", t, len(runs), v.Value, v.Lo, v.Hi))
+		doubling := meanOver(runs, func(h []float64) float64 { return stat.Mean(h[t-1:2*t-1], nil) })
+		out = append(out, doubling.as("generated_entropy", t))
 	}
 	late := meanOver(runs, func(h []float64) float64 { return stat.Mean(h[len(h)/2:], nil) })
 	var bits, n []float64
@@ -125,8 +120,7 @@ func (d *drift) Report(done [][]float64) ([]Ranged, error) {
 	half := math.Hypot((late.Hi-late.Lo)/2, (l1.Hi-l1.Lo)/2)
 	v := late.Value - l1.Value
 	out = append(out, Between("entropy_drift", 1, len(runs), v, v-half, v+half))
-	slope := meanOver(runs, slopeOnLog)
-	return append(out, Between("entropy_slope", 1, len(runs), slope.Value, slope.Lo, slope.Hi)), nil
+	return append(out, meanOver(runs, slopeOnLog).as("entropy_slope", 1)), nil
 }
 
 // slopeOnLog is that of least squares on log₂ t.
@@ -137,17 +131,4 @@ func slopeOnLog(h []float64) float64 {
 	}
 	_, slope := stat.LinearRegression(x, h, nil, false)
 	return slope
-}
-
-// meanOver is the mean of a number of each of independent things, with the
-// interval of Student's t.
-func meanOver[T any](of []T, value func(T) float64) results.Interval {
-	v := make([]float64, len(of))
-	for i, x := range of {
-		v[i] = value(x)
-	}
-	mean, sd := stat.MeanStdDev(v, nil)
-	n := float64(len(v))
-	half := studentT(len(v)-1) * sd / math.Sqrt(n)
-	return results.Interval{Value: mean, Lo: mean - half, Hi: mean + half, OK: true}
 }

@@ -114,26 +114,19 @@ func variation(p, q []float64) (d float64) {
 }
 
 func (f *forgetting) Report(done [][]float64) (out []Ranged, err error) {
-	var pairs [][]float64
-	for _, u := range done {
-		if u != nil {
-			pairs = append(pairs, u)
-		}
-	}
+	pairs := finished(done)
 	if len(pairs) < results.MinBlocks {
 		return nil, errors.New("prompt-forgetting: too few pairs in the time there was")
 	}
 	boot := results.Bootstrap{Resamples: fewResamples, Seed: f.s.Seed}
 	for j, k := range f.c.Horizons {
 		tv := func(at []int) float64 { v, _ := f.tv(pairs, at, j); return v }
-		v, noise := f.tv(pairs, all(len(pairs)), j)
-		iv := results.BootstrapOf(v, len(pairs), 1, boot, tv)
-		out = append(out, Between("prompt_tv", k, len(pairs), v, iv.Lo, iv.Hi), Exactly("prompt_tv_noise", k, len(pairs), noise))
+		_, noise := f.tv(pairs, all(len(pairs)), j)
+		out = append(out, resampled(len(pairs), 1, boot, tv).as("prompt_tv", k), Exactly("prompt_tv_noise", k, len(pairs), noise))
 	}
-	rate := func(at []int) float64 { return f.rate(pairs, at) }
-	if v := rate(all(len(pairs))); !math.IsNaN(v) {
-		iv := results.BootstrapOf(v, len(pairs), 1, boot, rate)
-		out = append(out, Between("forgetting_rate", 1, len(pairs), v, iv.Lo, iv.Hi))
+	rate := resampled(len(pairs), 1, boot, func(at []int) float64 { return f.rate(pairs, at) })
+	if !math.IsNaN(rate.Value) {
+		out = append(out, rate.as("forgetting_rate", 1))
 	}
 	return out, nil
 }

@@ -57,7 +57,7 @@ type Score struct {
 // of the test part, kept so that intervals and paired comparisons need no new
 // run.
 type Block struct {
-	Metric  string // "log_loss", "ahead", "match_length", "n_eff" or "fallback"
+	Metric  string // "log_loss", "ahead", "divergence", "match_length", "n_eff" or "fallback"
 	Horizon int
 	Block   int // number of the stretch
 	First   int // index of its first symbol in the test part

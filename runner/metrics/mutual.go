@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
+
+	"horizon/results"
 )
 
 // Mutual information of two symbols d apart (Lin & Tegmark 2017, Critical
@@ -56,9 +58,9 @@ func (c *mutualConfig) New(s *Subject) (Study, error) {
 	if s.A > mostPaired {
 		return nil, Inapplicable{fmt.Sprintf("mutual-information: an alphabet of %d symbols has too many pairs, want at most %d", s.A, mostPaired)}
 	}
-	corpus := pieces(s.Corpus.Train.Docs, c.Generations, c.Length)
-	if len(corpus) < minGroups {
-		return nil, Inapplicable{fmt.Sprintf("mutual-information: the training part has %d texts of %d symbols, want %d", len(corpus), c.Length, minGroups)}
+	corpus, err := c.corpus("mutual-information", s)
+	if err != nil {
+		return nil, err
 	}
 	return &writing{s, c.sampleOptions, func(s *Subject, samples []text) ([]Ranged, error) {
 		return c.report(s.A, samples, corpus), nil
@@ -126,7 +128,7 @@ func (a *apart) add(model, truth informed, floor float64) {
 // half is half the length of the interval.
 func (a *apart) half() float64 {
 	degrees := min(len(a.ofSamples), len(a.withCorpus)) - 1
-	return studentT(degrees) * math.Hypot(leftOut(a.ofSamples), leftOut(a.withCorpus))
+	return results.StudentT(float64(degrees)) * math.Hypot(leftOut(a.ofSamples), leftOut(a.withCorpus))
 }
 
 // leftOut is the jackknife's standard error of a statistic from its values
@@ -192,7 +194,7 @@ func information(k, d int, texts []text) informed {
 		left = append(left, all.information()-mean)
 		all.join(p, 1)
 	}
-	return informed{all.information() - mean, studentT(len(texts)-1) * leftOut(left), 3 * sd, left}
+	return informed{all.information() - mean, results.StudentT(float64(len(texts)-1)) * leftOut(left), 3 * sd, left}
 }
 
 // pairs counts pairs of symbols, row by row.

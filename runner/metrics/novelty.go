@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"horizon/predictors"
 	"horizon/results"
 )
 
@@ -43,13 +44,10 @@ var noveltyKind = StudyKind{
 }
 
 func (c *noveltyConfig) Validate() error {
-	ascending := func(v []int) bool {
-		return len(v) > 0 && v[0] >= 1 && slices.IsSorted(v) && len(slices.Compact(slices.Clone(v))) == len(v)
-	}
 	switch {
-	case !ascending(c.Sizes):
+	case !predictors.ValidHorizons(c.Sizes):
 		return fmt.Errorf("sizes = %v, want ascending numbers >= 1", c.Sizes)
-	case c.Prompts != 0 && !ascending(c.Prompted):
+	case c.Prompts != 0 && !predictors.ValidHorizons(c.Prompted):
 		return fmt.Errorf("prompted = %v, want ascending numbers >= 1", c.Prompted)
 	case c.Prompts < 0:
 		return fmt.Errorf("prompts = %d, want >= 0", c.Prompts)
@@ -137,23 +135,19 @@ func (n *novelty) Report(done [][]float64) (out []Ranged, err error) {
 
 // exact are the shares by prompt length.
 func (n *novelty) exact(metric string, done [][]float64) (out []Ranged) {
+	passages := finished(done)
+	if len(passages) < results.MinBlocks {
+		return nil
+	}
 	for j, p := range n.c.Prompted {
-		var v []float64
-		for _, u := range done {
-			if u != nil {
-				v = append(v, u[j])
-			}
-		}
-		if len(v) >= results.MinBlocks {
-			out = append(out, mean(v).as(metric, p))
-		}
+		out = append(out, mean(column(passages, j), 0).as(metric, p))
 	}
 	return out
 }
 
 // news is the share of the n-grams of texts that are not in the set.
 func news(set map[gram]struct{}, texts []text, n int) average {
-	iv := meanOver(texts, func(x text) float64 {
+	share := meanOver(texts, func(x text) float64 {
 		fresh, total := 0, 0
 		for t := n; t <= len(x); t++ {
 			total++
@@ -163,8 +157,21 @@ func news(set map[gram]struct{}, texts []text, n int) average {
 		}
 		return float64(fresh) / float64(max(total, 1))
 	})
-	iv.Lo, iv.Hi = max(iv.Lo, 0), min(iv.Hi, 1)
-	return average{iv, len(texts)}
+	share.Lo, share.Hi = max(share.Lo, 0), min(share.Hi, 1)
+	return share
+}
+
+// A gram is the name of a block: a hash, of which two of a few million have an
+// even chance of less than one in a million to be equal.
+type gram uint64
+
+// next is the block with a symbol more. The multipliers are those of
+// splitmix64 (Steele, Lea & Flood 2014).
+func (g gram) next(x symbol) gram {
+	z := uint64(g) + 0x9e3779b97f4a7c15*(uint64(x)+1)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return gram(z ^ z>>31)
 }
 
 func gramOf(x []symbol) gram {

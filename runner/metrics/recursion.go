@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
+	"horizon/predictors"
 	"horizon/results"
 )
 
@@ -40,7 +40,7 @@ func (c *recursionConfig) Validate() error {
 	switch {
 	case c.Points < results.MinBlocks:
 		return fmt.Errorf("points = %d, want >= %d", c.Points, results.MinBlocks)
-	case len(c.Lengths) == 0 || c.Lengths[0] < 1 || !slices.IsSorted(c.Lengths) || len(slices.Compact(slices.Clone(c.Lengths))) < len(c.Lengths):
+	case !predictors.ValidHorizons(c.Lengths):
 		return fmt.Errorf("lengths = %v, want ascending numbers >= 1", c.Lengths)
 	}
 	return c.StudyOptions.Validate()
@@ -85,17 +85,12 @@ func (r *recursion) law(x text) []float64 {
 }
 
 func (r *recursion) Report(done [][]float64) (out []Ranged, err error) {
+	points := finished(done)
+	if len(points) == 0 {
+		return nil, errors.New("recursion-defect: no points were measured")
+	}
 	for j, k := range r.c.Lengths {
-		var v []float64
-		for _, u := range done {
-			if u != nil {
-				v = append(v, u[j])
-			}
-		}
-		if len(v) == 0 {
-			return nil, errors.New("recursion-defect: no points were measured")
-		}
-		out = append(out, mean(v).as("recursion_defect", k))
+		out = append(out, mean(column(points, j), 0).as("recursion_defect", k))
 	}
 	return out, nil
 }

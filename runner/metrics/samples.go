@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
 
 	"horizon/predictors"
 	"horizon/results"
@@ -40,6 +39,15 @@ func (o sampleOptions) Validate() error {
 		return fmt.Errorf("length = %d, want >= 64", o.Length)
 	}
 	return o.StudyOptions.Validate()
+}
+
+// corpus is as much of the training part as is written, in texts as long.
+func (o sampleOptions) corpus(kind string, s *Subject) ([]text, error) {
+	texts := pieces(s.Corpus.Train.Docs, o.Generations, o.Length)
+	if len(texts) < minGroups {
+		return nil, Inapplicable{fmt.Sprintf("%s: the training part has %d texts of %d symbols, want %d", kind, len(texts), o.Length, minGroups)}
+	}
+	return texts, nil
 }
 
 const generationStream = 0x67656e2d31 // "gen-1"
@@ -122,10 +130,8 @@ func textOf(values []float64) text {
 
 // written are the texts of the units that were done in time.
 func written(done [][]float64) (texts []text) {
-	for _, u := range done {
-		if u != nil {
-			texts = append(texts, textOf(u))
-		}
+	for _, u := range finished(done) {
+		texts = append(texts, textOf(u))
 	}
 	return texts
 }
@@ -180,8 +186,8 @@ const minGroups = 8
 
 // jackknife is the interval of a statistic of independent groups by leaving out
 // each in turn (Tukey 1958): pseudo-values n v − (n−1) v₋ᵢ, whose mean has
-// Student's t with n − 1 degrees of freedom. At most maxFolds groups are made of
-// neighbours, since each costs the statistic anew.
+// Student's t with n − 1 degrees of freedom. Neighbours are put together into so
+// many folds, since each costs the statistic anew.
 func jackknife[T any](all []T, folds int, statistic func([]T) []float64) (v, lo, hi []float64) {
 	v = statistic(all)
 	lo, hi = make([]float64, len(v)), make([]float64, len(v))
@@ -191,7 +197,7 @@ func jackknife[T any](all []T, folds int, statistic func([]T) []float64) (v, lo,
 		a, b := i*len(all)/n, (i+1)*len(all)/n
 		left[i] = statistic(slices.Concat(all[:a], all[b:]))
 	}
-	t := studentT(n - 1)
+	t := results.StudentT(float64(n - 1))
 	for j := range v {
 		var pseudo []float64
 		for i := range n {
@@ -204,9 +210,4 @@ func jackknife[T any](all []T, folds int, statistic func([]T) []float64) (v, lo,
 		lo[j], hi[j] = v[j]-half, v[j]+half
 	}
 	return v, lo, hi
-}
-
-// studentT is the quantile that a 95% interval reaches to.
-func studentT(degrees int) float64 {
-	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(degrees)}.Quantile(1 - (1-results.Level)/2)
 }

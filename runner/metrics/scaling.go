@@ -52,9 +52,9 @@ func (c *scalingConfig) Validate() error {
 }
 
 func (c *scalingConfig) New(s *Subject) (Study, error) {
-	corpus := pieces(s.Corpus.Train.Docs, c.Generations, c.Length)
-	if len(corpus) < minGroups {
-		return nil, Inapplicable{fmt.Sprintf("scaling: the training part has %d texts of %d symbols, want %d", len(corpus), c.Length, minGroups)}
+	corpus, err := c.corpus("scaling", s)
+	if err != nil {
+		return nil, err
 	}
 	return &writing{s, c.sampleOptions, func(s *Subject, samples []text) ([]Ranged, error) {
 		split := splitter(s)

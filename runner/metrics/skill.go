@@ -45,9 +45,6 @@ func NewSkill(c *corpora.Corpus, o Protocol) *Skill {
 	return s
 }
 
-// fewResamples are enough for the ends of a 95% interval to two digits.
-const fewResamples = 1000
-
 // spacing is how many symbols lie between two evaluation points in the mean.
 func spacing(c *corpora.Corpus, o Protocol) float64 {
 	return max(1, float64(c.Test.Symbols)/float64(max(1, o.Points)))
@@ -80,26 +77,11 @@ func (s *Skill) Ranged() (out []Ranged) {
 	if s.ks[0] != 1 || len(s.ks) == 1 {
 		return out
 	}
-	length := max(results.BlockLength(s.l[0]), 2*float64(overlap(s.ks[len(s.ks)-1], s.apart)))
-	half := s.halfLife(all(n))
-	if math.IsNaN(half) {
-		return out
+	length := runLength(s.l[0], overlap(s.ks[len(s.ks)-1], s.apart))
+	if half := resampled(n, length, s.boot, s.halfLife); !math.IsNaN(half.Value) {
+		out = append(out, half.as("half_life", 1))
 	}
-	// No percentile is taken of a distribution that is partly infinite.
-	iv := results.BootstrapOf(half, n, length, s.boot, s.halfLife)
-	if math.IsInf(half, 1) {
-		iv.Lo, iv.Hi = math.NaN(), math.NaN()
-	}
-	return append(out, Between("half_life", 1, n, half, iv.Lo, iv.Hi))
-}
-
-// all are the indices of n things.
-func all(n int) []int {
-	at := make([]int, n)
-	for i := range at {
-		at[i] = i
-	}
-	return at
+	return out
 }
 
 // halfLife is that of the points at; NaN if nothing is known even at k = 1.

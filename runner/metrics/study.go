@@ -142,10 +142,6 @@ func (s *Subject) Fork() predictors.Predictor {
 	return f
 }
 
-// Is shows the predictor itself, to ask which interfaces it has; it must not
-// be moved.
-func (s *Subject) Is() predictors.Predictor { return s.p }
-
 // A Journal keeps the results of units through interruptions.
 type Journal interface {
 	// Look returns what is known of a unit; nil if nothing is.

@@ -167,38 +167,15 @@ func (t *truncation) Report(done [][]float64) ([]Ranged, error) {
 	var out []Ranged
 	effective := math.NaN()
 	for j, c := range t.c.Lengths {
-		effect := mean(minus(columns[j], full))
-		out = append(out, mean(columns[j]).as("context_bits", c), effect.as("context_effect", c))
+		effect := mean(minus(columns[j], full), 0)
+		out = append(out, mean(columns[j], 0).as("context_bits", c), effect.as("context_effect", c))
 		if math.IsNaN(effective) && effect.Value <= negligibleEffect {
 			effective = float64(c)
 		}
 		if t.c.Shuffle {
-			out = append(out, mean(columns[k+j]).as("context_bits_shuffled", c),
-				mean(minus(columns[k+j], full)).as("context_effect_shuffled", c))
+			out = append(out, mean(columns[k+j], 0).as("context_bits_shuffled", c),
+				mean(minus(columns[k+j], full), 0).as("context_effect_shuffled", c))
 		}
 	}
 	return append(out, Exactly("effective_context", 1, len(full), effective)), nil
-}
-
-// An average is a mean with its interval and the number of terms.
-type average struct {
-	results.Interval
-	n int
-}
-
-// mean is the mean of a series of neighbours with its HAC interval.
-func mean(v []float64) average {
-	return average{results.HAC(v, ones(len(v)), 0), len(v)}
-}
-
-func (a average) as(metric string, at int) Ranged {
-	return Between(metric, at, a.n, a.Value, a.Lo, a.Hi)
-}
-
-func minus(a, b []float64) []float64 {
-	d := make([]float64, len(a))
-	for i := range a {
-		d[i] = a[i] - b[i]
-	}
-	return d
 }
