@@ -127,21 +127,20 @@ func (j *job) compute(ctx context.Context, report func(predictors.Progress)) (*o
 	if err := j.study(ctx, p, c, out, report); err != nil {
 		return nil, err
 	}
+	var truth *metrics.Truth
+	if c.Process != nil {
+		if truth, err = j.optimum(ctx, c, out); err != nil {
+			return nil, err
+		}
+	}
 	start := time.Now()
-	var scoring time.Duration
-	var ranged []metrics.Ranged
-	out.Scores, ranged, out.Blocks, scoring, err = j.evaluate(ctx, p, c, report)
-	out.Studied = append(out.Studied, ranged...)
-	out.EvalSeconds, out.ScoreSeconds = time.Since(start).Seconds(), scoring.Seconds()
-	if err != nil {
+	if err := j.evaluate(ctx, p, c, truth, out, report); err != nil {
 		return nil, err
 	}
+	out.EvalSeconds = time.Since(start).Seconds()
 	out.Scores = append(out.Scores, derived(out.Scores, c)...)
 	out.Scores = append(out.Scores, counted(p, out)...)
-	if c.Process != nil {
-		err = j.optimum(ctx, c, out)
-	}
-	return out, err
+	return out, nil
 }
 
 // corpus loads the corpus and checks that it is still the one that was
@@ -295,51 +294,66 @@ func (j *job) save(p predictors.Predictor, kind catalog.Kind, c *corpora.Corpus,
 	return t.CloseAtomicallyReplace()
 }
 
-// evaluate walks p over the test part with all metrics.
-func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, report func(predictors.Progress)) ([]metrics.Score, []metrics.Ranged, []metrics.Block, time.Duration, error) {
+// evaluate walks p over the test part with all metrics. truth is what the exact
+// filter says there; nil where there is none.
+func (j *job) evaluate(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, truth *metrics.Truth, out *outcome, report func(predictors.Progress)) error {
 	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block), metrics.NewEvidence(j.Protocol.Block)}
-	var rangers []metrics.Ranger
-	if len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 {
-		passengers := []metrics.Passenger{metrics.NewSkill(c, j.Protocol), metrics.NewBlockLoss(c, j.Protocol)}
-		if d := metrics.NewDivergence(c, j.Protocol); d != nil {
-			passengers = append(passengers, d)
+	var passengers []metrics.Passenger
+	if j.looksAhead() {
+		passengers = []metrics.Passenger{metrics.NewSkill(c, j.Protocol), metrics.NewBlockLoss(c, j.Protocol)}
+		if truth != nil {
+			passengers = append(passengers, metrics.NewDivergence(truth, c, j.Protocol))
 		}
 		more, err := j.passengers(c)
 		if err != nil {
-			return nil, nil, nil, 0, err
+			return err
 		}
+		passengers = append(passengers, more...)
 		var riders []metrics.Rider
-		for _, p := range append(passengers, more...) {
-			riders, rangers = append(riders, p), append(rangers, p)
+		for _, p := range passengers {
+			riders = append(riders, p)
 			if m, ok := p.(metrics.Metric); ok {
 				ms = append(ms, m)
 			}
 		}
-		ms = append(ms, metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, j.Protocol.Learning, predictors.AheadOptions{
-			Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}, riders...))
+		ms = append(ms, j.ahead(c, j.Protocol.Learning, riders...))
 	}
 	if _, shows := p.(predictors.Hidden); shows {
 		ms = append(ms, metrics.NewProbe(c, j.Protocol))
 	}
-	protocol := j.Protocol
-	protocol.Continue = protocol.Continue && !oracle.KeepsPast(p)
-	scoring, err := metrics.Walk(ctx, p, c, protocol, ms, func(done, total int64) {
+	scores, blocks, scoring, err := walk(ctx, p, c, j.Protocol, ms, report)
+	if err != nil {
+		return err
+	}
+	out.Scores, out.Blocks, out.ScoreSeconds = append(out.Scores, scores...), blocks, scoring.Seconds()
+	for _, r := range passengers {
+		out.Studied = append(out.Studied, r.Ranged()...)
+	}
+	return nil
+}
+
+func (j *job) looksAhead() bool { return len(j.Protocol.Horizons) > 0 && j.Protocol.Points > 0 }
+
+// ahead measures L_k and takes riders along.
+func (j *job) ahead(c *corpora.Corpus, learning bool, riders ...metrics.Rider) metrics.Metric {
+	return metrics.NewAhead(c.Alphabet.Size(), j.Protocol.Block, learning, predictors.AheadOptions{
+		Horizons: j.Protocol.Horizons, Rollouts: j.Protocol.Rollouts, Seed: j.Protocol.Seed}, riders...)
+}
+
+// walk walks p over the test part of c and returns what the metrics say.
+func walk(ctx context.Context, p predictors.Predictor, c *corpora.Corpus, o metrics.Protocol, ms []metrics.Metric, report func(predictors.Progress)) (scores []metrics.Score, blocks []metrics.Block, scoring time.Duration, err error) {
+	o.Continue = o.Continue && !oracle.KeepsPast(p)
+	scoring, err = metrics.Walk(ctx, p, c, o, ms, func(done, total int64) {
 		report(predictors.Progress{Stage: "score", Done: done, Total: total})
 	})
 	if err != nil {
-		return nil, nil, nil, 0, err
+		return nil, nil, 0, err
 	}
-	var ranged []metrics.Ranged
-	for _, r := range rangers {
-		ranged = append(ranged, r.Ranged()...)
-	}
-	var scores []metrics.Score
-	var blocks []metrics.Block
 	for _, m := range ms {
 		s, b := m.Rows()
 		scores, blocks = append(scores, s...), append(blocks, b...)
 	}
-	return scores, ranged, blocks, scoring, nil
+	return scores, blocks, scoring, nil
 }
 
 // passengers are the studies that need no forecasts of their own.
@@ -424,22 +438,32 @@ func derived(scores []metrics.Score, c *corpora.Corpus) (more []metrics.Score) {
 }
 
 // optimum walks the exact Bayes filter of a known process over the same test
-// symbols, so that regret is free of the luck of the draw (programme, fact 5).
-func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) error {
+// symbols, so that regret is free of the luck of the draw (programme, fact 5). It
+// returns what the filter says at the evaluation points; nil if none are looked
+// ahead from, or it is too much to keep.
+func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) (*metrics.Truth, error) {
 	best, err := (&oracle.Config{}).New(predictors.Env{Alphabet: c.Alphabet.Size(), Process: c.Process})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	// Nothing to train, or to be shown all that came before: see oracle.Config.
 	if err := predictors.Train(ctx, best, predictors.Data{Train: c.Train.Docs, Valid: c.Valid.Docs}, nil); err != nil {
-		return err
+		return nil, err
 	}
-	o := *j
-	o.Protocol.Learning, o.Protocol.Top1 = false, false
-	o.Studies = nil
-	scores, _, blocks, _, err := o.evaluate(ctx, best, c, func(predictors.Progress) {})
+	ms := []metrics.Metric{metrics.NewLogLoss(j.Protocol.Block)}
+	var truth *metrics.Truth
+	if j.looksAhead() {
+		var riders []metrics.Rider
+		if truth = metrics.NewTruth(c, j.Protocol); truth != nil {
+			riders = append(riders, truth)
+		}
+		ms = append(ms, j.ahead(c, false, riders...))
+	}
+	o := j.Protocol
+	o.Learning, o.Top1 = false, false
+	scores, blocks, _, err := walk(ctx, best, c, o, ms, func(predictors.Progress) {})
 	if err != nil {
-		return fmt.Errorf("oracle: %w", err)
+		return nil, fmt.Errorf("oracle: %w", err)
 	}
 	out.OracleBlocks = blocks
 	for _, s := range scores {
@@ -467,7 +491,7 @@ func (j *job) optimum(ctx context.Context, c *corpora.Corpus, out *outcome) erro
 			out.Scores = append(out.Scores, metrics.Score{Metric: "optimum_law", Horizon: k, N: c.Test.Symbols, Value: l})
 		}
 	}
-	return nil
+	return truth, nil
 }
 
 // price runs an everyday compressor: its one score is the bits that the test

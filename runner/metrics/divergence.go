@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"math"
+	"slices"
 
 	"horizon/corpora"
 	"horizon/predictors"
@@ -20,35 +21,56 @@ import (
 // much of what next-symbol errors could do k steps ahead they do. Where q_k is
 // an average over rollouts, its divergence is biased up as its loss is, and
 // corrected alike.
+//
+// Horizons at which the filter's own law is not exact are left out.
 type Divergence struct {
 	ks    []int
-	truth [][][]float64 // by point and horizon
-	d     [][]float64   // by horizon, then point
-	rows  []blocks      // by horizon, for paired comparisons
+	truth *Truth
+	d     [][]float64 // by horizon, then point
+	rows  []blocks    // by horizon, for paired comparisons
 	apart float64
 	boot  results.Bootstrap
 }
 
-// NewDivergence walks the filter of c's process; nil if the law is not known,
-// or too much would have to be kept.
-func NewDivergence(c *corpora.Corpus, o Protocol) *Divergence {
-	a := c.Alphabet.Size()
-	if c.Process == nil || len(o.Horizons) == 0 || o.Points*len(o.Horizons)*a > maxLaws {
+// A Truth keeps what the exact Bayes filter of a known process says at the
+// evaluation points. It rides along with the oracle.
+type Truth struct {
+	laws  [][][]float64 // by point and horizon
+	exact []bool        // by horizon: at all points
+}
+
+// NewTruth returns nil if too much would have to be kept.
+func NewTruth(c *corpora.Corpus, o Protocol) *Truth {
+	if o.Points*len(o.Horizons)*c.Alphabet.Size() > maxLaws {
 		return nil
 	}
-	d := &Divergence{ks: o.Horizons, d: make([][]float64, len(o.Horizons)), apart: spacing(c, o),
+	t := &Truth{exact: make([]bool, len(o.Horizons))}
+	for i := range t.exact {
+		t.exact[i] = true
+	}
+	return t
+}
+
+// Whole implements Rider.
+func (t *Truth) Whole() bool { return true }
+
+// Forecast implements Rider.
+func (t *Truth) Forecast(_ Point, f *predictors.Forecast, _ []float64) {
+	laws := make([][]float64, len(f.P))
+	for i, p := range f.P {
+		laws[i] = slices.Clone(p)
+		t.exact[i] = t.exact[i] && f.Exact[i]
+	}
+	t.laws = append(t.laws, laws)
+}
+
+// NewDivergence measures from the truth, which the oracle has told.
+func NewDivergence(truth *Truth, c *corpora.Corpus, o Protocol) *Divergence {
+	d := &Divergence{ks: o.Horizons, truth: truth, d: make([][]float64, len(o.Horizons)), apart: spacing(c, o),
 		boot: results.Bootstrap{Resamples: fewResamples, Seed: o.Seed}}
 	for _, k := range o.Horizons {
 		d.rows = append(d.rows, blocks{metric: "divergence", horizon: k, length: o.Block})
 	}
-	eachPoint(c, o, func(f corpora.Filter) {
-		laws := make([][]float64, len(d.ks))
-		for i, k := range d.ks {
-			laws[i] = make([]float64, a)
-			f.PredictAhead(laws[i], k)
-		}
-		d.truth = append(d.truth, laws)
-	})
 	return d
 }
 
@@ -57,7 +79,10 @@ func (d *Divergence) Whole() bool { return true }
 
 // Forecast implements Rider.
 func (d *Divergence) Forecast(pt Point, f *predictors.Forecast, _ []float64) {
-	for i, p := range d.truth[pt.Index] {
+	for i, p := range d.truth.laws[pt.Index] {
+		if !d.truth.exact[i] {
+			continue
+		}
 		v := divergence(p, f.P[i])
 		if !f.Exact[i] && !f.Direct[i] {
 			v = 2*v - (divergence(p, f.Half[0][i])+divergence(p, f.Half[1][i]))/2
@@ -96,27 +121,30 @@ const negligible = 1e-9
 
 // Ranged implements Ranger.
 func (d *Divergence) Ranged() (out []Ranged) {
-	if len(d.d[0]) == 0 {
-		return nil
+	var at []int // horizons that were measured
+	for i := range d.ks {
+		if len(d.d[i]) > 0 {
+			at = append(at, i)
+		}
 	}
-	n := len(d.d[0])
-	for i, k := range d.ks {
-		out = append(out, mean(d.d[i], overlap(k, d.apart)).as("divergence", k))
+	for _, i := range at {
+		out = append(out, mean(d.d[i], overlap(d.ks[i], d.apart)).as("divergence", d.ks[i]))
 	}
-	if d.ks[0] != 1 || out[0].Value < negligible {
+	if len(at) == 0 || d.ks[at[0]] != 1 || out[0].Value < negligible {
 		return out
 	}
-	for i, k := range d.ks {
-		ratio := func(at []int) float64 {
-			far, near := 0.0, 0.0
-			for _, j := range at {
+	near := d.d[at[0]]
+	for _, i := range at {
+		ratio := func(points []int) float64 {
+			far, next := 0.0, 0.0
+			for _, j := range points {
 				far += d.d[i][j]
-				near += d.d[0][j]
+				next += near[j]
 			}
-			return far / (float64(k) * near)
+			return far / (float64(d.ks[i]) * next)
 		}
-		length := runLength(d.d[0], overlap(k, d.apart))
-		out = append(out, resampled(n, length, d.boot, ratio).as("bound_ratio", k))
+		length := runLength(near, overlap(d.ks[i], d.apart))
+		out = append(out, resampled(len(near), length, d.boot, ratio).as("bound_ratio", d.ks[i]))
 	}
 	return out
 }

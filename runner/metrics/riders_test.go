@@ -124,12 +124,56 @@ func TestSkillOfTheUnigram(t *testing.T) {
 	}
 }
 
+// theTruth is what the oracle says at the points of a protocol.
+func theTruth(t *testing.T, c *corpora.Corpus, o Protocol) *Truth {
+	t.Helper()
+	p := theOracle(t, c)
+	if err := predictors.Train(t.Context(), p, predictors.Data{Train: c.Train.Docs}, nil); err != nil {
+		t.Fatal(err)
+	}
+	truth := NewTruth(c, o)
+	ahead := NewAhead(c.Alphabet.Size(), o.Block, false, predictors.AheadOptions{Horizons: o.Horizons, Rollouts: 2, Seed: 1}, truth)
+	if _, err := Walk(t.Context(), p, c, o, []Metric{ahead}, noTick); err != nil {
+		t.Fatal(err)
+	}
+	return truth
+}
+
+// TestDivergenceOfAnUnforgettingProcess: the truth about a source that never
+// forgets goes on from its training part. What has seen that diverges by nothing,
+// what has not does; and where the filter itself is not exact nothing is said.
+func TestDivergenceOfAnUnforgettingProcess(t *testing.T) {
+	c := process(t, "lz78-source", 4000, nil)
+	xs := c.Process.Generate(8000, newRand(2))
+	c.Train.Docs, c.Test.Docs, c.Test.Symbols = [][]symbol{xs[:4000]}, [][]symbol{xs[4000:]}, 4000
+	ks := []int{1, 4}
+	board := func(o Protocol) Passenger { return NewDivergence(theTruth(t, c, o), c, o) }
+	seen := theOracle(t, c)
+	if err := predictors.Train(t.Context(), seen, predictors.Data{Train: c.Train.Docs}, nil); err != nil {
+		t.Fatal(err)
+	}
+	got := ranged(t, seen, c, ks, 30, board)
+	for _, k := range ks {
+		if d := got("divergence", k); math.Abs(d.Value) > 1e-9 {
+			t.Errorf("divergence at %d of what has seen the past = %v, want 0", k, d.Value)
+		}
+	}
+	blank := ranged(t, theOracle(t, c), c, ks, 30, board)
+	if d := blank("divergence", 1); d.Value < 0.01 {
+		t.Errorf("divergence of what has not = %v, want some", d.Value)
+	}
+	o := Protocol{Horizons: []int{1, 4, 90}, Points: 1, Rollouts: 2, Block: 64, Seed: 4}
+	if truth := theTruth(t, c, o); !truth.exact[1] || truth.exact[2] {
+		t.Errorf("exact: %v, want all but the farthest", truth.exact)
+	}
+}
+
 // TestDivergence: the filter has none, a predictor that takes the golden mean's
 // ½ for another number what the formula says, and ρ_k keeps the bound.
 func TestDivergence(t *testing.T) {
 	c := process(t, "golden-mean", 20_000, nil)
 	ks := []int{1, 2, 4, 8}
-	board := func(o Protocol) Passenger { return NewDivergence(c, o) }
+	board := func(o Protocol) Passenger { return NewDivergence(theTruth(t, c, o), c, o) }
 	exact := ranged(t, theOracle(t, c), c, ks, 500, board)
 	for _, k := range ks {
 		if d := exact("divergence", k); math.Abs(d.Value) > 1e-12 {

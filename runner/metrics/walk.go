@@ -96,6 +96,15 @@ func pointCost(o Protocol) int64 {
 	return int64(o.Rollouts * o.Horizons[len(o.Horizons)-1])
 }
 
+// farthest is how far a point must be able to see: without horizons, points
+// are there for the other metrics.
+func farthest(o Protocol) int {
+	if len(o.Horizons) == 0 {
+		return 1
+	}
+	return o.Horizons[len(o.Horizons)-1]
+}
+
 // placePoints spreads n points evenly over the places that have at least far
 // symbols of their document ahead. They depend on the test part alone, so
 // they are the same for every predictor.
