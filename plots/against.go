@@ -232,14 +232,10 @@ func (p *againstPanel) plot(label string) *plot.Plot {
 		lo, hi = min(lo, p.floor), max(hi, p.floor)
 	}
 	if out.Y.Min, out.Y.Max = padded(lo, hi, 0.07); p.logY {
-		room := math.Pow(max(hi/lo, 3), 0.07)
-		out.Y.Min, out.Y.Max = lo/room, hi*room
-		out.Y.Scale, out.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+		logAxis(&out.Y, lo, hi, 3, 0.07)
 	}
 	if p.log {
-		room := math.Pow(max(out.X.Max/out.X.Min, 3), 0.07)
-		out.X.Min, out.X.Max = out.X.Min/room, out.X.Max*room
-		out.X.Scale, out.X.Tick.Marker = plot.LogScale{}, logTicks{}
+		logAxis(&out.X, out.X.Min, out.X.Max, 3, 0.07)
 	} else {
 		out.X.Min, out.X.Max = padded(out.X.Min, out.X.Max, 0.07)
 		if p.whole() {

@@ -118,9 +118,7 @@ func (v *curvesPanel) plot() *plot.Plot {
 		hi, v.cut = top, true
 	}
 	p.Y.Min, p.Y.Max = padded(lo, hi, 0.05)
-	room := math.Pow(max(p.X.Max/p.X.Min, 2), 0.03)
-	p.X.Min, p.X.Max = p.X.Min/room, p.X.Max*room
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, logTicks{}
+	logAxis(&p.X, p.X.Min, p.X.Max, 2, 0.03)
 	p.Add(grid{x: true, y: true}, v)
 	return p
 }

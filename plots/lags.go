@@ -200,16 +200,12 @@ func (p *lagsPanel) plot(label string) *plot.Plot {
 		}
 	}
 	if p.Values == "log" {
-		room := math.Pow(max(hi/lo, 2), 0.07)
-		out.Y.Min, out.Y.Max = lo/room, hi*room
-		out.Y.Scale, out.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+		logAxis(&out.Y, lo, hi, 2, 0.07)
 	} else {
 		out.Y.Min, out.Y.Max = padded(min(lo, 0), max(hi, 0), 0.05) // a weight of 0 is none
 	}
 	if p.Scale == "log" {
-		room := math.Pow(max(last, 2), 0.05)
-		out.X.Min, out.X.Max = 1/room, last*room
-		out.X.Scale, out.X.Tick.Marker = plot.LogScale{}, logTicks{}
+		logAxis(&out.X, 1, last, 2, 0.05)
 	} else {
 		out.X.Min, out.X.Max = 0.5, max(last, 2)+0.5
 		out.X.Tick.Marker = wholeTicks{}

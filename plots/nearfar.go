@@ -49,20 +49,27 @@ func (n *NearFar) draw(r Reader, f results.Filter, name, dir string) ([]string, 
 	fig.table = [][]string{{"corpus", "of", "k", "predictors", "tau", "tau_lo", "tau_hi", "a", "b", "near_a_minus_b", "far_a_minus_b", "p"}}
 	kinds := kindsOf(s)
 	used := map[string]bool{}
+	stored := &blockReader{r: r, scene: s, read: map[blockKey]map[string]*meanLosses{}}
+	side := map[string][]panel{} // by corpus, its horizons side by side
 	for _, k := range n.Horizons {
-		panels, err := n.panels(r, s, k)
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range panels {
+		for _, corpus := range s.corpora() {
+			p, err := n.panel(stored, corpus, k)
+			if err != nil {
+				return nil, err
+			}
+			if p == nil {
+				continue
+			}
 			for _, kind := range p.kinds {
 				used[kind] = true
 			}
-			fig.panels = append(fig.panels, panel{fmt.Sprintf("%s, k = %d", p.corpus, k), p.label(1), p.plot()})
+			side[corpus] = append(side[corpus], panel{fmt.Sprintf("%s, k = %d", p.corpus, k), p.label(1), p.plot()})
 			fig.table = append(fig.table, p.rows()...)
 		}
 	}
-	sortPanels(fig, s.corpora(), n.Horizons)
+	for _, corpus := range s.corpora() {
+		fig.panels = append(fig.panels, side[corpus]...)
+	}
 	s.order = kinds // the legend is of kinds
 	fig.legend = s.entries(s.used(used), false)
 	for i := range fig.legend {
@@ -70,17 +77,6 @@ func (n *NearFar) draw(r Reader, f results.Filter, name, dir string) ([]string, 
 	}
 	s.notes = append([]string{"One mark for each predictor, by kind, with 95% intervals. τ is Kendall's, with its 95% interval over predictors and places, and the number of pairs whose order is shown to turn round (Holm)."}, s.notes...)
 	return s.finish(fig, name, dir)
-}
-
-// sortPanels puts the horizons of one corpus side by side.
-func sortPanels(fig *figure, corpora []string, ks []int) {
-	place := map[string]int{}
-	for i, c := range corpora {
-		for j, k := range ks {
-			place[fmt.Sprintf("%s, k = %d", c, k)] = i*len(ks) + j
-		}
-	}
-	slices.SortStableFunc(fig.panels, func(a, b panel) int { return place[a.title] - place[b.title] })
 }
 
 // kindsOf gives kinds looks, in the order in which they are first planned.
@@ -100,23 +96,6 @@ func kindsOf(s *scene) (kinds []string) {
 // kindKey tells a kind from a predictor of that name.
 func kindKey(kind string) string { return "kind " + kind }
 
-// panels are those of the corpora at horizon k.
-func (n *NearFar) panels(r Reader, s *scene, k int) (out []*nearFarPanel, err error) {
-	for _, corpus := range s.corpora() {
-		for _, metric := range []string{"divergence", "ahead"} {
-			p, err := n.panel(r, s, corpus, metric, k)
-			if err != nil {
-				return nil, err
-			}
-			if p != nil {
-				out = append(out, p)
-				break
-			}
-		}
-	}
-	return out, nil
-}
-
 // nearFarPanel is one corpus and horizon.
 type nearFarPanel struct {
 	*scene
@@ -126,51 +105,91 @@ type nearFarPanel struct {
 	names, kinds   []string
 }
 
-func (n *NearFar) panel(r Reader, s *scene, corpus, metric string, k int) (*nearFarPanel, error) {
-	p := &nearFarPanel{scene: s, corpus: corpus, metric: metric, k: k}
-	near, kinds, err := s.meanBlocks(r, corpus, metric, 1)
-	if err != nil {
-		return nil, err
-	}
-	far, _, err := s.meanBlocks(r, corpus, metric, k)
-	if err != nil {
-		return nil, err
-	}
-	var a, b [][]results.BlockLoss
-	for _, name := range s.order {
-		if near[name] != nil && far[name] != nil && kinds[name] != oracleKind {
-			a, b = append(a, near[name]), append(b, far[name])
-			p.names, p.kinds = append(p.names, name), append(p.kinds, kindKey(kinds[name]))
+// panel is that of a corpus at horizon k, of divergences where they are known;
+// nil if there are not two predictors to compare.
+func (n *NearFar) panel(r *blockReader, corpus string, k int) (*nearFarPanel, error) {
+	for _, metric := range []string{"divergence", "ahead"} {
+		near, err := r.of(corpus, metric, 1)
+		if err != nil {
+			return nil, err
+		}
+		far, err := r.of(corpus, metric, k)
+		if err != nil {
+			return nil, err
+		}
+		p := &nearFarPanel{scene: r.scene, corpus: corpus, metric: metric, k: k}
+		var a, b [][]results.BlockLoss
+		for _, name := range r.order {
+			if near.blocks[name] != nil && far.blocks[name] != nil && near.kinds[name] != oracleKind {
+				a, b = append(a, near.blocks[name]), append(b, far.blocks[name])
+				p.names, p.kinds = append(p.names, name), append(p.kinds, kindKey(near.kinds[name]))
+			}
+		}
+		if len(a) >= 2 {
+			p.Agreement, err = results.RankAgreement(a, b, 1, k, results.Bootstrap{Resamples: 1000, Seed: uint64(n.Seed)})
+			return p, err
 		}
 	}
-	if len(a) < 2 {
-		return nil, nil
-	}
-	p.Agreement, err = results.RankAgreement(a, b, 1, k, results.Bootstrap{Resamples: 1000, Seed: uint64(n.Seed)})
-	return p, err
+	return nil, nil
 }
 
-// meanBlocks are the block losses of each series on a corpus, replicates
+// A blockReader reads the block losses of a metric at a horizon once, for all
+// corpora.
+type blockReader struct {
+	*scene
+	r    Reader
+	read map[blockKey]map[string]*meanLosses // by corpus
+}
+
+type blockKey struct {
+	metric  string
+	horizon int
+}
+
+// meanLosses are the block losses of each series on a corpus, replicates
 // joined, and the kinds.
-func (s *scene) meanBlocks(r Reader, corpus, metric string, k int) (map[string][]results.BlockLoss, map[string]string, error) {
-	series, err := r.BlockLosses(s.filter, metric, k)
+type meanLosses struct {
+	blocks map[string][]results.BlockLoss
+	kinds  map[string]string
+}
+
+// of is what there is on a corpus, perhaps nothing.
+func (b *blockReader) of(corpus, metric string, k int) (*meanLosses, error) {
+	key := blockKey{metric, k}
+	if b.read[key] == nil {
+		got, err := b.all(key)
+		if err != nil {
+			return nil, err
+		}
+		b.read[key] = got
+	}
+	if got := b.read[key][corpus]; got != nil {
+		return got, nil
+	}
+	return &meanLosses{}, nil
+}
+
+func (b *blockReader) all(key blockKey) (map[string]*meanLosses, error) {
+	series, err := b.r.BlockLosses(b.filter, key.metric, key.horizon)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	by, kinds := map[string][][]results.BlockLoss{}, map[string]string{}
+	out, replicates := map[string]*meanLosses{}, map[[2]string][][]results.BlockLoss{}
 	for _, x := range series {
-		if x.Corpus == corpus {
-			name := s.name(x.ID)
-			by[name], kinds[name] = append(by[name], x.Blocks), x.Kind
+		if out[x.Corpus] == nil {
+			out[x.Corpus] = &meanLosses{map[string][]results.BlockLoss{}, map[string]string{}}
+		}
+		name := b.name(x.ID)
+		out[x.Corpus].kinds[name] = x.Kind
+		at := [2]string{x.Corpus, name}
+		replicates[at] = append(replicates[at], x.Blocks)
+	}
+	for at, list := range replicates {
+		if out[at[0]].blocks[at[1]], err = results.MeanBlocks(list); err != nil {
+			return nil, err
 		}
 	}
-	out := map[string][]results.BlockLoss{}
-	for name, list := range by {
-		if out[name], err = results.MeanBlocks(list); err != nil {
-			return nil, nil, err
-		}
-	}
-	return out, kinds, nil
+	return out, nil
 }
 
 func (p *nearFarPanel) label(k int) string {
@@ -214,9 +233,7 @@ func (p *nearFarPanel) plot() *plot.Plot {
 		}
 		const decades = 6
 		lo = max(lo, hi*math.Pow10(-decades))
-		room := math.Pow(max(hi/lo, 2), 0.08)
-		axis.a.Min, axis.a.Max = lo/room, hi*room
-		axis.a.Scale, axis.a.Tick.Marker = plot.LogScale{}, logTicks{}
+		logAxis(axis.a, lo, hi, 2, 0.08)
 	}
 	const above = 0.2 // of the panel, for what is written there
 	if p.metric == "divergence" {

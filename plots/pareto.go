@@ -145,9 +145,7 @@ func (v *paretoPanel) plot() *plot.Plot {
 		lo, hi = min(lo, v.entropy), max(hi, v.entropy)
 	}
 	p.Y.Min, p.Y.Max = padded(lo, hi, 0.07)
-	room := math.Pow(max(p.X.Max/p.X.Min, 3), 0.07)
-	p.X.Min, p.X.Max = p.X.Min/room, p.X.Max*room
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, logTicks{}
+	logAxis(&p.X, p.X.Min, p.X.Max, 3, 0.07)
 	p.Add(grid{x: true, y: true}, v)
 	return p
 }

@@ -337,9 +337,7 @@ func (p *scorePanel) vertical(out *plot.Plot, lo, hi float64) {
 	if p.Values == "log" {
 		const decades = 6 // what is smaller still is rounding
 		lo = max(lo, hi*math.Pow10(-decades))
-		room := math.Pow(max(hi/lo, 2), 0.07)
-		out.Y.Min, out.Y.Max = lo/room, hi*room
-		out.Y.Scale, out.Y.Tick.Marker = plot.LogScale{}, logTicks{}
+		logAxis(&out.Y, lo, hi, 2, 0.07)
 		return
 	}
 	if p.Zero {
@@ -354,9 +352,8 @@ func (p *scorePanel) horizontal(out *plot.Plot, first, last float64) {
 		out.X.Tick.Marker = wholeTicks{}
 		return
 	}
-	room := math.Pow(max(last/first, 2), 0.05)
-	out.X.Min, out.X.Max = first/room, last*room
-	out.X.Scale, out.X.Tick.Marker = plot.LogScale{}, doublings{}
+	logAxis(&out.X, first, last, 2, 0.05)
+	out.X.Tick.Marker = doublings{}
 }
 
 // doublings are ticks at powers of two, every other one where they are many.

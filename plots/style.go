@@ -290,6 +290,14 @@ func shortNumber(v float64) string {
 	return strconv.FormatFloat(v, 'f', -1, 64)
 }
 
+// logAxis makes an axis logarithmic from lo to hi, and wider by a share of that
+// distance on either side, taken for at least the ratio least.
+func logAxis(a *plot.Axis, lo, hi, least, share float64) {
+	room := math.Pow(max(hi/lo, least), share)
+	a.Min, a.Max = lo/room, hi*room
+	a.Scale, a.Tick.Marker = plot.LogScale{}, logTicks{}
+}
+
 // padded widens a range by a share on either side, or by something where it
 // is a point.
 func padded(lo, hi, share float64) (float64, float64) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -43,8 +42,8 @@ runs of blocks; of equal predictors it tells somewhat too many apart. Several
 training seeds of a predictor are the outer level: the interval then holds for
 other seeds too.
 
-A star marks the model confidence set: the predictors among which the best is,
-with 95% confidence (Hansen, Lunde and Nason 2011).`,
+Below each table stands the model confidence set: the predictors among which the
+best is, with 95% confidence (Hansen, Lunde and Nason 2011).`,
 		Example: `  horizon compare quickstart kneser-ney transformer --corpus opticks
   horizon compare quickstart '*' --horizon 1,8,32
   horizon compare next-vs-far 'kneser-ney/*' 'transformer/*' --metric divergence --horizon 8`,
@@ -221,9 +220,7 @@ func (g *global) compare(w io.Writer, experiment string, globs []string, o compa
 		return usageError{fmt.Errorf("%s: want at least two predictors that are done on one corpus", experiment)}
 	}
 	if g.json {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(all)
+		return printJSON(w, all)
 	}
 	return nil
 }
@@ -365,6 +362,12 @@ func printAgreements(w io.Writer, s *results.Store, o comparing, metric string, 
 			skip = append(skip, c.group)
 		}
 	}
+	far := make([][]*contenders, len(ks))
+	for i, k := range ks {
+		if far[i], err = gather(s, o.filter, metric, k, any); err != nil {
+			return 0, err
+		}
+	}
 	printed := 0
 	for _, c := range near {
 		if slices.Contains(skip, c.group) {
@@ -372,12 +375,8 @@ func printAgreements(w io.Writer, s *results.Store, o comparing, metric string, 
 		}
 		t := table{head: []string{"k", "predictors", "tau", "95% interval", "pairs", "turned"}}
 		var turned []string
-		for _, k := range ks {
-			far, err := gather(s, o.filter, metric, k, any)
-			if err != nil {
-				return 0, err
-			}
-			a, names, err := c.agreement(far, k, o.seed)
+		for i, k := range ks {
+			a, names, err := c.agreement(far[i], k, o.seed)
 			if err != nil {
 				return 0, storeError{fmt.Errorf("%s on %s: %w", c.experiment, c.corpus, err)}
 			}

@@ -35,11 +35,8 @@ func journalFile(db, key string) string {
 	return filepath.Join(filepath.Dir(db), "models", key[:32]+".studies")
 }
 
-// openJournal reads what there is. An empty file name makes none.
+// openJournal reads what there is.
 func openJournal(file, cell string) (*journal, error) {
-	if file == "" {
-		return nil, nil
-	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 		return nil, err
 	}

@@ -8,9 +8,11 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"horizon/plots"
 	"horizon/results"
 )
 
@@ -218,7 +220,7 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow, together ma
 		if together != nil {
 			letter := ""
 			if g := together[r.Predictor]; g > 0 {
-				letter = groupLetter(g)
+				letter = strings.ToLower(plots.StateName(g - 1))
 			}
 			line = slices.Insert(line, 4, letter)
 		}
@@ -253,14 +255,6 @@ func printGroup(w io.Writer, k group, rows []results.LeaderboardRow, together ma
 	if missing > 0 {
 		fmt.Fprintf(w, "  not done: %d; `horizon query missing` says why\n", missing)
 	}
-}
-
-// groupLetter is a, b, … z, aa, ….
-func groupLetter(g int) string {
-	if g > 26 {
-		return groupLetter((g-1)/26) + groupLetter((g-1)%26+1)
-	}
-	return string(rune('a' + g - 1))
 }
 
 // between writes an interval, with a sign that cannot be read as a minus.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -160,11 +159,10 @@ func (g *global) machine(ctx context.Context, w io.Writer, name string, p predic
 		}
 	}
 	if g.json {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(r)
+		return printJSON(w, r)
 	}
-	return r.print(w)
+	r.print(w)
+	return nil
 }
 
 // automaton is a machine for drawing, with the transitions it knows of
@@ -192,7 +190,7 @@ func drawAutomaton(a *plots.Automaton, file string) error {
 	return renameio.WriteFile(file, b, 0o644)
 }
 
-func (r *machineReport) print(w io.Writer) error {
+func (r *machineReport) print(w io.Writer) {
 	say := func(format string, args ...any) { fmt.Fprintf(w, format, args...) }
 	say("%s: %d states, complexity %.4f bits, entropy rate %.4f bits/symbol, from %d places\n", r.Predictor, r.States, r.Complexity, r.Entropy, r.Places)
 	if r.Loss != nil {
@@ -215,8 +213,6 @@ func (r *machineReport) print(w io.Writer) error {
 		}
 		say("  %s --%s:%.3f--> %s\n", a.From, quoted(a.Symbol), a.P, a.To)
 	}
-	_, err := fmt.Fprint(w)
-	return err
 }
 
 // quoted shows a symbol that would not show by itself.
